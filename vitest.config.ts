@@ -1,0 +1,16 @@
+import { defineConfig } from 'vitest/config'
+
+// Tests run on the TypeScript sources: the condition below is the first in every package's "exports".
+const conditions = ['@pipit/source', 'node', 'import', 'default']
+
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions, externalConditions: conditions } },
+  test: {
+    include: ['packages/*/{src,test}/**/*.test.ts', '{conformance,examples,bench,tools,docs}/**/*.test.ts'],
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    pool: 'forks',
+    coverage: { provider: 'v8', include: ['packages/*/src/**/*.ts'] },
+  },
+})
