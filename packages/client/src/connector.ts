@@ -1,0 +1,193 @@
+import { MqttError, ProtocolError, type ProtocolVersion } from '@pipit/protocol'
+import { firstProperties } from './authenticator.ts'
+import { ConnectionLostError, ConnectionRefusedError, TimeoutError } from './errors.ts'
+import { connectPacket, handshake, type Login } from './handshake.ts'
+import { Link } from './link.ts'
+import type { Counters } from './metrics.ts'
+import { bytesOf, type Settings } from './options.ts'
+import type { Platform } from './platform.ts'
+import { Servers } from './servers.ts'
+import { PacketTransport } from './transport/packet-transport.ts'
+import type { ByteStream, Transport } from './transport/stream.ts'
+
+/** Makes connections: opens the stream, agrees on a version, exchanges CONNECT and CONNACK. */
+export class Connector {
+  /** What the server knows us by; the server's choice where it made one. */
+  clientId: string
+  private readonly settings: Settings
+  private readonly platform: Platform
+  private readonly transportFor: (url: URL) => Transport
+  private readonly counters: Counters
+  readonly servers: Servers
+  /** Versions to try; only the one the server took, once it has. */
+  private versions: readonly ProtocolVersion[]
+  private count = 0
+
+  constructor(
+    settings: Settings,
+    platform: Platform,
+    transportFor: (url: URL) => Transport,
+    counters: Counters,
+  ) {
+    this.settings = settings
+    this.platform = platform
+    this.transportFor = transportFor
+    this.counters = counters
+    this.servers = new Servers(settings.urls)
+    this.clientId = settings.clientId
+    this.versions = settings.versions
+  }
+
+  /** One attempt, over all versions that come into question.
+   *  @throws ConnectionRefusedError, ConnectionLostError, TimeoutError, ProtocolError, `signal.reason` */
+  async establish(signal: AbortSignal): Promise<Link> {
+    this.counters.attempts++
+    const login = await this.login()
+    let first: unknown
+    for (const version of this.versions) {
+      try {
+        const link = await this.withTimeout(signal, (limited) => this.attempt(version, login, limited))
+        this.versions = [version]
+        this.servers.worked()
+        return link
+      } catch (error) {
+        first ??= error
+        if (signal.aborted || !mayBeVersion(error, version)) throw first
+      }
+    }
+    throw first
+  }
+
+  private async withTimeout<T>(signal: AbortSignal, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const limit = new AbortController()
+    const { connectTimeoutMs } = this.settings
+    const timer = this.platform.setTimer(
+      () =>
+        limit.abort(
+          new TimeoutError(`no connection to ${this.servers.current().host} within ${connectTimeoutMs} ms`),
+        ),
+      connectTimeoutMs,
+    )
+    const aborted = (): void => limit.abort(signal.reason)
+    signal.addEventListener('abort', aborted)
+    if (signal.aborted) aborted()
+    try {
+      return await run(limit.signal)
+    } finally {
+      this.platform.clearTimer(timer)
+      signal.removeEventListener('abort', aborted)
+    }
+  }
+
+  private async attempt(version: ProtocolVersion, login: Login, signal: AbortSignal): Promise<Link> {
+    const { settings, platform } = this
+    const stream = await this.open(signal)
+    const transport = new PacketTransport(stream, {
+      defer: platform.defer,
+      now: platform.now,
+      protocolVersion: version,
+      maximumPacketSize: (version === 5 ? settings.properties.maximumPacketSize : undefined) ?? 268435460,
+    })
+    const aborted = (): void => transport.fail(signal.reason)
+    signal.addEventListener('abort', aborted)
+    try {
+      signal.throwIfAborted()
+      const authenticator = version === 5 ? settings.authenticator : undefined
+      const connect = connectPacket(settings, version, this.clientId, this.cleanStart(version), login, {
+        ...settings.properties,
+        ...(authenticator === undefined ? {} : await firstProperties(authenticator)),
+      })
+      const connack = await handshake(transport, connect, authenticator)
+      this.takeClientId(connack.properties?.assignedClientIdentifier)
+      this.count++
+      const announced = connect.properties ?? {}
+      return new Link(
+        this.count,
+        transport,
+        connack,
+        announced,
+        settings.keepAlive,
+        settings.topicAliases,
+        connect.cleanStart,
+      )
+    } catch (error) {
+      leave(transport, error)
+      throw signal.aborted ? signal.reason : error
+    } finally {
+      signal.removeEventListener('abort', aborted)
+    }
+  }
+
+  private async open(signal: AbortSignal): Promise<ByteStream> {
+    try {
+      const url = this.servers.current()
+      return await unlessAborted(this.transportFor(url)({ url }, signal), signal)
+    } catch (error) {
+      if (signal.aborted) throw signal.reason
+      if (error instanceof MqttError) throw error
+      const text = error instanceof Error ? error.message : String(error)
+      throw new DialError(`no connection to ${this.servers.current().host}: ${text}`, { cause: error })
+    }
+  }
+
+  /** Username and password for this attempt. */
+  private async login(): Promise<Login> {
+    const { credentials, username, password } = this.settings
+    if (credentials === undefined) return { username, password }
+    const fresh = await credentials(this.counters.attempts)
+    return {
+      username: fresh.username,
+      password: fresh.password === undefined ? undefined : bytesOf(fresh.password, 'password'),
+    }
+  }
+
+  /** Only the first connection begins a new session, unless there is none to come back to. */
+  private cleanStart(version: ProtocolVersion): boolean {
+    if (this.count === 0) return this.settings.cleanStart
+    if (version < 5) return this.settings.cleanStart
+    return (this.settings.properties.sessionExpiryInterval ?? 0) === 0 && this.settings.cleanStart
+  }
+
+  private takeClientId(assigned: string | undefined): void {
+    if (assigned === undefined) return
+    if (this.clientId !== '') {
+      throw new ProtocolError('CONNACK: Assigned Client Identifier although CONNECT had one [MQTT-3.2.2-16]')
+    }
+    this.clientId = assigned
+  }
+}
+
+/** A transport that does not heed its signal holds nobody up; the stream it opens too late is closed. */
+function unlessAborted(opening: Promise<ByteStream>, signal: AbortSignal): Promise<ByteStream> {
+  return new Promise((resolve, reject) => {
+    const aborted = (): void => reject(signal.reason)
+    signal.addEventListener('abort', aborted)
+    opening
+      .then((stream) => {
+        if (signal.aborted) stream.destroy()
+        else resolve(stream)
+      }, reject)
+      .finally(() => signal.removeEventListener('abort', aborted))
+    if (signal.aborted) aborted()
+  })
+}
+
+/** The stream could not be opened: nothing was sent. */
+class DialError extends ConnectionLostError {
+  override name = 'ConnectionLostError'
+}
+
+/** Says whether the server may just not speak this version: it says so, or hangs up on CONNECT. */
+function mayBeVersion(error: unknown, version: ProtocolVersion): boolean {
+  if (error instanceof ConnectionRefusedError) return error.reasonCode === 0x84
+  return version === 5 && error instanceof ConnectionLostError && !(error instanceof DialError)
+}
+
+/** Ends a connection that failed before it was one; says why where the version can. */
+function leave(transport: PacketTransport, error: unknown): void {
+  const reasonCode = error instanceof ConnectionRefusedError ? undefined : (error as MqttError).reasonCode
+  if (error instanceof MqttError && transport.version === 5 && reasonCode !== undefined && transport.isOpen) {
+    transport.writePacket({ type: 'DISCONNECT', reasonCode })
+    void transport.end()
+  } else transport.destroy()
+}

@@ -1,0 +1,125 @@
+import {
+  type ConnackProperties,
+  type DisconnectProperties,
+  MqttError,
+  NO_PROPERTIES,
+  type ReasonCode,
+  type ReasonProperties,
+  reasonCodeName,
+} from '@pipit/protocol'
+
+/** The server answered CONNECT with a refusal.
+ *  @see MQTT 5.0, 3.2.2.2 */
+export class ConnectionRefusedError extends MqttError {
+  readonly properties: ConnackProperties
+
+  constructor(message: string, reasonCode: ReasonCode, properties: ConnackProperties = NO_PROPERTIES) {
+    super('CONNECTION_REFUSED', message, { reasonCode })
+    this.properties = properties
+  }
+}
+
+/** There is no connection, or it ended. `reasonCode` is that of the server's DISCONNECT where it sent one,
+ *  or of ours where we ended it; `cause` is the system's error where there was one. */
+export class ConnectionLostError extends MqttError {
+  readonly properties: DisconnectProperties
+
+  constructor(
+    message: string,
+    options: { reasonCode?: ReasonCode; cause?: unknown; properties?: DisconnectProperties } = {},
+  ) {
+    super('CONNECTION_LOST', message, options)
+    this.properties = options.properties ?? NO_PROPERTIES
+  }
+}
+
+/** The server refused a PUBLISH, SUBSCRIBE or UNSUBSCRIBE, or announced that it would. */
+export class RequestRefusedError extends MqttError {
+  readonly properties: ReasonProperties
+
+  constructor(message: string, reasonCode: ReasonCode, properties: ReasonProperties = NO_PROPERTIES) {
+    super('REQUEST_REFUSED', message, { reasonCode })
+    this.properties = properties
+  }
+}
+
+/** The time given for an operation, or for connecting, ran out. */
+export class TimeoutError extends MqttError {
+  constructor(message: string) {
+    super('TIMEOUT', message)
+  }
+}
+
+/** A message waited longer than its Message Expiry Interval and was not sent. */
+export class MessageExpiredError extends MqttError {
+  constructor(message: string) {
+    super('MESSAGE_EXPIRED', message)
+  }
+}
+
+/** A packet larger than the server's Maximum Packet Size was not sent.
+ *  @see MQTT 5.0, 3.2.2.3.6 */
+export class PacketTooLargeError extends MqttError {
+  constructor(message: string) {
+    super('PACKET_TOO_LARGE', message, { reasonCode: 0x95 })
+  }
+}
+
+/** The session that an operation belonged to is over: closed by us, expired or forgotten by the server. */
+export class SessionEndedError extends MqttError {
+  constructor(message: string, cause?: unknown) {
+    super('SESSION_ENDED', message, { cause })
+  }
+}
+
+/** The queue is full, and its policy is to reject. */
+export class QueueFullError extends MqttError {
+  constructor(message: string) {
+    super('QUEUE_FULL', message, { reasonCode: 0x97 })
+  }
+}
+
+/** A queued message gave way to a newer one, as the queue's policy says. */
+export class MessageDroppedError extends MqttError {
+  constructor(message: string) {
+    super('MESSAGE_DROPPED', message)
+  }
+}
+
+/** A message that ended the connection several times in the same way and is not sent again. */
+export class PoisonMessageError extends MqttError {
+  /** How often the connection ended on it. */
+  readonly times: number
+
+  constructor(message: string, times: number, cause: unknown, reasonCode?: ReasonCode) {
+    super('POISON_MESSAGE', message, { cause, reasonCode })
+    this.times = times
+  }
+}
+
+/** Enhanced authentication failed on our side: the server's proof is wrong, or there is none. */
+export class AuthenticationError extends MqttError {
+  constructor(message: string, cause?: unknown) {
+    super('AUTHENTICATION_FAILED', message, { cause, reasonCode: 0x87 })
+  }
+}
+
+/** `Not authorized (0x87): reason string`, as far as there is one. */
+export function describeReason(reasonCode: number, reasonString?: string): string {
+  const name = `${reasonCodeName(reasonCode)} (0x${reasonCode.toString(16).padStart(2, '0')})`
+  return reasonString === undefined ? name : `${name}: ${reasonString}`
+}
+
+/** The store could not keep what it was given. */
+export class StoreError extends MqttError {
+  constructor(message: string, cause?: unknown) {
+    super('STORE_FAILED', message, { cause })
+  }
+}
+
+/** What was asked for needs another protocol version, or something the server does not have. */
+export class NotSupportedError extends MqttError {
+  constructor(message: string) {
+    super('NOT_SUPPORTED', message)
+  }
+}

@@ -1,0 +1,86 @@
+import {
+  type Connack,
+  type ConnackProperties,
+  type ConnectProperties,
+  InboundAliases,
+  OutboundAliases,
+  type Packet,
+  type ProtocolVersion,
+  type Publish,
+  type PublishProperties,
+} from '@pipit/protocol'
+import type { PacketTransport } from './transport/packet-transport.ts'
+
+/** One established connection: its transport and what CONNECT and CONNACK agreed on. */
+export class Link {
+  /** Counts connections of one client from 1. */
+  readonly number: number
+  readonly transport: PacketTransport
+  readonly version: ProtocolVersion
+  readonly sessionPresent: boolean
+  /** What the server announced; empty before MQTT 5.0. */
+  readonly server: ConnackProperties
+  /** What we announced. */
+  readonly own: ConnectProperties
+  /** Seconds; the server's choice where it made one [MQTT-3.2.2-21]. */
+  readonly keepAlive: number
+  readonly outboundAliases: OutboundAliases
+  /** Topics are sent as aliases. */
+  readonly aliases: boolean
+  readonly maximumPacketSize: number
+  /** When it was established, in the platform's clock. */
+  readonly since: number
+  private readonly inboundAliases: InboundAliases
+  private readonly aliasProperties: PublishProperties[] = []
+
+  constructor(
+    number: number,
+    transport: PacketTransport,
+    connack: Connack,
+    own: ConnectProperties,
+    keepAlive: number,
+    useAliases: boolean,
+    cleanStart: boolean,
+  ) {
+    this.number = number
+    this.since = transport.lastReceived
+    this.transport = transport
+    this.version = transport.version
+    // MQTT 3.1 does not say; a session that was not to be clean is taken to go on.
+    this.sessionPresent = connack.sessionPresent || (this.version === 3 && !cleanStart)
+    this.server = connack.properties ?? {}
+    this.own = own
+    this.keepAlive = this.server.serverKeepAlive ?? keepAlive
+    this.outboundAliases = new OutboundAliases(this.server.topicAliasMaximum ?? 0)
+    this.aliases = useAliases && this.version === 5 && (this.server.topicAliasMaximum ?? 0) > 0
+    this.inboundAliases = new InboundAliases(this.version === 5 ? (own.topicAliasMaximum ?? 0) : 0)
+    this.maximumPacketSize = this.server.maximumPacketSize ?? Number.POSITIVE_INFINITY
+  }
+
+  /** The properties of a message that has none but this Topic Alias: one object for all of them. */
+  propertiesOf(topicAlias: number): PublishProperties {
+    this.aliasProperties[topicAlias] ??= { topicAlias }
+    return this.aliasProperties[topicAlias]
+  }
+
+  /** How many QoS 1 and 2 messages the server takes at once. */
+  get serverReceiveMaximum(): number {
+    return this.server.receiveMaximum ?? 65535
+  }
+
+  /** How many it may send us; MQTT 3 has no such limit. */
+  get ownReceiveMaximum(): number {
+    return this.version === 5 ? (this.own.receiveMaximum ?? 65535) : 65535
+  }
+
+  send(packet: Packet): void {
+    // Above the high-water mark it waits for nobody here: acknowledgements and requests are few.
+    this.transport.writePacket(packet)
+  }
+
+  /** The topic that a PUBLISH means. @throws ProtocolError on an alias that is not defined */
+  topicOf(packet: Publish): string {
+    const alias = packet.properties?.topicAlias
+    return alias === undefined ? packet.topic : this.inboundAliases.resolve(packet.topic, alias)
+  }
+}

@@ -1,0 +1,453 @@
+// Longer than most files: each transition of a message (queued, in flight, again, settled) changes queue, quota,
+// journal and promise together, and nothing may come in between; apart, the pieces would share all their state.
+
+import {
+  AWAITING_PUBCOMP,
+  NO_PROPERTIES,
+  Outbound,
+  type Puback,
+  type Pubcomp,
+  type Pubrec,
+} from '@pipit/protocol'
+import {
+  describeReason,
+  MessageExpiredError,
+  PoisonMessageError,
+  RequestRefusedError,
+  SessionEndedError,
+} from './errors.ts'
+import type { Journal, Restored } from './journal.ts'
+import type { Link } from './link.ts'
+import type { Counters } from './metrics.ts'
+import type { Platform } from './platform.ts'
+import { Publication, type PublishResult, SUCCESS } from './publication.ts'
+import { PublishQueue, type QueueOptions } from './publish-queue.ts'
+import { faultOf, useAlias } from './server-limits.ts'
+
+/** What every QoS 0 publish that is buffered at once gives. */
+const SENT: Promise<PublishResult> = Promise.resolve(SUCCESS)
+
+/** How a connection ended, as far as it may be a message's fault. */
+export interface Loss {
+  /** Ends that look alike have the same signature; undefined: no message can be to blame. */
+  readonly signature: string | undefined
+  readonly error: unknown
+}
+
+export interface OutboxOptions {
+  readonly platform: Platform
+  readonly queue: QueueOptions
+  readonly poisonLimit: number
+  readonly journal: Journal | undefined
+  readonly counters: Counters
+  readonly report: (error: unknown) => void
+}
+
+/** The sending half of a session: what waits, what is in flight, and who waits for it. */
+export class Outbox {
+  readonly queue: PublishQueue
+  private readonly outbound = new Outbound<Publication>()
+  private readonly platform: Platform
+  private readonly now: () => number
+  private readonly poisonLimit: number
+  private link: Link | undefined = undefined
+  /** Identifiers to send again on this connection, in order. */
+  private again: number[] = []
+  /** Messages that were in flight when a connection ended, sent one at a time now to find the one that ends it. */
+  private suspects = 0
+  private readonly scratch = new Publication('', new Uint8Array(0), 0, false)
+  private idle: (() => void)[] = []
+
+  private readonly journal: Journal | undefined
+  /** What an earlier process left is back. */
+  private opened: boolean
+  private readonly counters: Counters
+  private readonly report: (error: unknown) => void
+
+  constructor(options: OutboxOptions) {
+    this.platform = options.platform
+    this.now = options.platform.now
+    this.journal = options.journal
+    this.opened = options.journal === undefined
+    this.counters = options.counters
+    this.report = options.report
+    this.poisonLimit = options.poisonLimit
+    this.queue = new PublishQueue(options.queue, this.counters.drop, (publication) => this.erase(publication))
+  }
+
+  get inFlight(): number {
+    return this.outbound.inFlight
+  }
+
+  /** Takes an identifier for SUBSCRIBE or UNSUBSCRIBE. */
+  reserve(): number {
+    return this.outbound.reserve()
+  }
+
+  release(packetId: number): boolean {
+    return this.outbound.release(packetId)
+  }
+
+  /** Sends a message, or queues it.
+   *  @returns a promise; QoS 0 that fits the buffer shares one */
+  publish(publication: Publication): Promise<PublishResult> {
+    const link = this.link
+    if (link?.transport.writable && !this.mustQueue(publication)) {
+      const fault = faultOf(publication, link)
+      if (fault !== undefined) {
+        publication.unwatch?.()
+        return Promise.reject(fault)
+      }
+      if (publication.qos === 0 && publication.unwatch === undefined) {
+        this.write(publication, link)
+        return SENT
+      }
+      const promise = publication.promise()
+      if (publication.qos > 0) this.journal?.keep(publication, this.now())
+      this.send(publication, link)
+      return promise
+    }
+    publication.queuedAt = this.now()
+    const promise = publication.promise()
+    this.queue.push(publication)
+    if (publication.queue === this.queue) {
+      this.watchExpiry(publication)
+      this.keepQueued(publication)
+    }
+    return promise
+  }
+
+  /** Takes up what an earlier process left, before what this one has queued meanwhile. */
+  restore(restored: Restored): void {
+    const since = this.queue.takeAll()
+    for (const { publication, state } of restored.inFlight) {
+      this.outbound.restore(publication.packetId, publication, state)
+    }
+    for (const publication of restored.queued) {
+      this.queue.restore(publication)
+      this.watchExpiry(publication)
+    }
+    this.opened = true
+    for (const publication of since) {
+      this.queue.restore(publication)
+      this.keepQueued(publication)
+    }
+  }
+
+  /** A message that expires while it waits is settled then, connection or not. */
+  private watchExpiry(publication: Publication): void {
+    const interval = publication.properties?.messageExpiryInterval
+    if (interval === undefined) return
+    const leftMs = Math.max(interval, 1) * 1000 - (this.now() - publication.queuedAt)
+    if (leftMs > 2_147_483_647) return
+    const timer = this.platform.setTimer(() => {
+      const expired = publication.queue === this.queue ? this.expiryOf(publication) : undefined
+      if (expired !== undefined) publication.fail(expired)
+    }, leftMs + 1)
+    const before = publication.unwatch
+    publication.unwatch = () => {
+      before?.()
+      this.platform.clearTimer(timer)
+    }
+  }
+
+  private keepQueued(publication: Publication): void {
+    const { journal } = this
+    if (journal === undefined || !this.opened || publication.qos === 0) return
+    publication.safe = false
+    journal.keep(publication, this.now())
+    journal.commit().then(
+      () => {
+        publication.safe = true
+        this.pump()
+      },
+      (error: unknown) => publication.fail(error),
+    )
+  }
+
+  /** The journal no longer needs a message. Nothing waits for that to be safe: at worst it is sent again. */
+  private erase(publication: Publication): void {
+    if (this.journal === undefined || publication.number === 0) return
+    this.journal.remove(publication)
+    this.journal.commit().catch(this.report)
+  }
+
+  /** Runs `then` when what the journal was told is safe, if the connection is still the same.
+   *  A store that fails says so, and the exchange goes on without it. */
+  private safely(link: Link, then: () => void): void {
+    if (this.journal === undefined) then()
+    else {
+      this.journal
+        .commit()
+        .catch(this.report)
+        .then(() => {
+          if (this.link === link) then()
+        })
+    }
+  }
+
+  private mustQueue(publication: Publication): boolean {
+    if (publication.qos === 0) return this.queue.atMostOnce > 0
+    return this.queue.size > 0 || this.again.length > 0 || !this.outbound.canBegin
+  }
+
+  /** Begins a connection. @param resumed the server kept the session; otherwise what was in flight is over */
+  attach(link: Link, resumed: boolean): void {
+    this.link = link
+    if (!resumed) this.endSession(new SessionEndedError('the server did not keep the session'))
+    this.quarantine()
+    this.again = this.outbound.unacknowledged()
+    this.suspects = this.again.filter((id) => (this.outbound.message(id)?.losses ?? 0) > 0).length
+    this.outbound.connect(this.suspects > 0 ? 1 : link.serverReceiveMaximum)
+    this.pump()
+  }
+
+  /** Ends a connection; what is in flight stays. */
+  detach(loss: Loss): void {
+    if (this.link === undefined) return
+    const unsent = new Set(this.again)
+    this.link = undefined
+    this.again = []
+    if (loss.signature === undefined) return
+    for (const packetId of this.outbound.unacknowledged()) {
+      const publication = this.outbound.message(packetId)
+      if (publication === undefined || unsent.has(packetId)) continue
+      if (this.outbound.state(packetId) === AWAITING_PUBCOMP) continue
+      publication.losses = publication.lossSignature === loss.signature ? publication.losses + 1 : 1
+      publication.lossSignature = loss.signature
+      publication.lossCause = loss.error
+    }
+  }
+
+  /** One that nobody waits for, as after a lost session, is ignored. @throws ProtocolError for one out of turn */
+  puback(packet: Puback): void {
+    const publication = this.outbound.puback(packet.packetId)
+    if (publication === undefined) return
+    this.settle(publication, packet)
+  }
+
+  pubrec(packet: Pubrec): void {
+    const { packetId, reasonCode } = packet
+    const publication = this.outbound.pubrec(packetId, reasonCode)
+    if (publication === undefined) {
+      // Nothing waits for it, as after a lost session: PUBREL ends the server's side.
+      if (reasonCode < 0x80) this.link?.send({ type: 'PUBREL', packetId, reasonCode: 0 })
+    } else if (reasonCode >= 0x80) this.settle(publication, packet)
+    else {
+      this.clear(publication)
+      publication.payload = NO_PAYLOAD
+      const link = this.link!
+      this.journal?.keepPhase(publication, AWAITING_PUBCOMP)
+      this.safely(link, () => link.send({ type: 'PUBREL', packetId, reasonCode: 0 }))
+    }
+  }
+
+  pubcomp(packet: Pubcomp): void {
+    const publication = this.outbound.pubcomp(packet.packetId)
+    if (publication === undefined) return
+    // 0x92: the server had completed it in an earlier connection. It has been delivered once.
+    if (packet.reasonCode === 0x92) publication.succeed(SUCCESS)
+    this.settle(publication, packet)
+  }
+
+  /** Sends what may be sent now: first what goes out again, then the queue. */
+  pump(): void {
+    const link = this.link
+    if (link === undefined) return
+    while (this.again.length > 0 && link.transport.writable) if (!this.sendAgain(link)) return
+    while (link.transport.writable) {
+      const publication = this.queue.peek()
+      if (publication === undefined) break
+      if (publication.qos > 0 && (!this.outbound.canBegin || !publication.safe)) return
+      this.queue.shift()
+      const fault = this.expiryOf(publication) ?? faultOf(publication, link)
+      if (fault === undefined) this.send(publication, link)
+      else {
+        this.erase(publication)
+        publication.fail(fault)
+      }
+    }
+    this.checkIdle()
+  }
+
+  /** The session is over: what was in flight cannot be completed. What was never sent stays queued,
+   *  and what an earlier process left is sent as new: nobody would hear of its loss. */
+  private endSession(error: unknown): void {
+    const orphans: Publication[] = []
+    for (const packetId of this.outbound.unacknowledged()) {
+      const publication = this.outbound.message(packetId)
+      if (publication === undefined) continue
+      if (publication.isAwaited || this.outbound.state(packetId) === AWAITING_PUBCOMP) {
+        this.erase(publication)
+        publication.fail(error)
+      } else orphans.push(publication)
+    }
+    this.forgetInFlight()
+    if (orphans.length === 0) return
+    const queued = this.queue.takeAll()
+    for (const publication of orphans) {
+      publication.packetId = 0
+      publication.dup = false
+      this.journal?.requeue(publication)
+    }
+    for (const publication of [...orphans, ...queued]) this.queue.restore(publication)
+  }
+
+  /** Gives up everything that somebody waits for. What the journal has stays there for the next process. */
+  fail(error: unknown): void {
+    for (const packetId of this.outbound.unacknowledged()) this.outbound.message(packetId)?.fail(error)
+    this.forgetInFlight()
+    for (const publication of this.queue.takeAll()) publication.fail(error)
+    this.checkIdle()
+  }
+
+  private forgetInFlight(): void {
+    this.outbound.clear()
+    this.again = []
+    this.suspects = 0
+    this.checkIdle()
+  }
+
+  /** Resolves when nothing is queued or in flight. */
+  whenIdle(): Promise<void> {
+    return new Promise((resolve) => {
+      this.idle.push(resolve)
+      this.checkIdle()
+    })
+  }
+
+  checkIdle(): void {
+    if (this.idle.length === 0 || this.outbound.inFlight > 0 || this.queue.size > 0) return
+    const waiters = this.idle
+    this.idle = []
+    for (const resolve of waiters) resolve()
+  }
+
+  private send(publication: Publication, link: Link): void {
+    // First change, then write.
+    if (publication.qos === 0) {
+      this.write(publication, link)
+      publication.succeed(SUCCESS)
+      return
+    }
+    publication.packetId = this.outbound.begin(publication, publication.qos)
+    if (this.journal === undefined) this.write(publication, link)
+    else {
+      this.journal.begun(publication)
+      this.journal.commit().then(
+        () => {
+          if (this.link === link) this.write(publication, link)
+        },
+        (error: unknown) => {
+          this.outbound.forget(publication.packetId)
+          publication.fail(error)
+        },
+      )
+    }
+  }
+
+  /** False when the quota is used up and the rest has to wait. */
+  private sendAgain(link: Link): boolean {
+    const packetId = this.again[0]!
+    const publication = this.outbound.message(packetId)
+    if (publication !== undefined) {
+      const released = this.outbound.state(packetId) === AWAITING_PUBCOMP
+      if (!released && this.outbound.quota.available <= 0) return false
+      this.outbound.quota.take()
+      if (released) link.send({ type: 'PUBREL', packetId, reasonCode: 0 })
+      else {
+        const fault = faultOf(publication, link)
+        if (fault === undefined) {
+          publication.dup = publication.wasSent
+          this.write(publication, link)
+        } else {
+          this.outbound.forget(packetId)
+          this.clear(publication)
+          this.erase(publication)
+          publication.fail(fault)
+        }
+      }
+    }
+    this.again.shift()
+    return true
+  }
+
+  private write(publication: Publication, link: Link): void {
+    const interval = publication.properties?.messageExpiryInterval
+    const aliased = link.aliases
+    this.counters.messagesSent++
+    publication.wasSent = true
+    if (!aliased && interval === undefined) {
+      link.transport.writePacket(publication)
+      return
+    }
+    const packet = this.scratch
+    packet.topic = publication.topic
+    packet.payload = publication.payload
+    packet.qos = publication.qos
+    packet.retain = publication.retain
+    packet.dup = publication.dup
+    packet.packetId = publication.packetId
+    packet.properties = publication.properties
+    if (interval !== undefined && publication.queuedAt !== 0) {
+      const left = Math.max(0, interval - this.secondsWaited(publication))
+      packet.properties = { ...packet.properties, messageExpiryInterval: left }
+    }
+    if (aliased) useAlias(packet, link)
+    link.transport.writePacket(packet)
+    packet.payload = NO_PAYLOAD
+  }
+
+  private secondsWaited(publication: Publication): number {
+    return publication.queuedAt === 0 ? 0 : Math.floor((this.now() - publication.queuedAt) / 1000)
+  }
+
+  private expiryOf(publication: Publication): MessageExpiredError | undefined {
+    const interval = publication.properties?.messageExpiryInterval
+    if (interval === undefined || this.secondsWaited(publication) < Math.max(interval, 1)) return undefined
+    return new MessageExpiredError(`the message to ${publication.topic} waited over ${interval} s`)
+  }
+
+  private settle(publication: Publication, packet: Puback | Pubrec | Pubcomp): void {
+    const { reasonCode, properties } = packet
+    this.clear(publication)
+    if (publication.number !== 0) this.erase(publication)
+    if (reasonCode >= 0x80) {
+      const reason = describeReason(reasonCode, properties?.reasonString)
+      publication.fail(
+        new RequestRefusedError(`publish to ${publication.topic}: ${reason}`, reasonCode, properties),
+      )
+    } else if (reasonCode === 0 && properties === NO_PROPERTIES) publication.succeed(SUCCESS)
+    else publication.succeed({ reasonCode, properties: properties ?? NO_PROPERTIES })
+    if (this.queue.size > 0 || this.again.length > 0) this.pump()
+    else if (this.idle.length > 0) this.checkIdle()
+  }
+
+  /** The server took a message that was under suspicion; after the last one the window opens again. */
+  private clear(publication: Publication): void {
+    if (publication.losses === 0) return
+    publication.losses = 0
+    if (--this.suspects > 0 || this.link === undefined) return
+    const { quota } = this.outbound
+    quota.reset(this.link.serverReceiveMaximum)
+    for (const packetId of this.outbound.unacknowledged()) {
+      if (this.outbound.message(packetId) !== undefined) quota.take()
+    }
+    for (let i = 0; i < this.again.length; i++) quota.give()
+  }
+
+  /** Takes out the messages that have ended the connection too often: the rest goes on. */
+  private quarantine(): void {
+    for (const packetId of this.outbound.unacknowledged()) {
+      const publication = this.outbound.message(packetId)
+      if (publication === undefined || publication.losses < this.poisonLimit) continue
+      this.outbound.forget(packetId)
+      this.erase(publication)
+      const { topic, losses, lossSignature, lossCause } = publication
+      const text = `the message to ${topic} ended the connection ${losses} times (${lossSignature})`
+      publication.fail(new PoisonMessageError(text, losses, lossCause))
+    }
+  }
+}
+
+const NO_PAYLOAD = new Uint8Array(0)
