@@ -1,0 +1,37 @@
+import type { Connect, ReasonCode } from '@pipit/protocol'
+
+/** Who wants to connect. */
+export interface ConnectRequest {
+  readonly clientId: string
+  readonly username: string | undefined
+  readonly password: Uint8Array | undefined
+  readonly remoteAddress: string
+  readonly packet: Connect
+}
+
+/** What came of it: 0 lets the client in. */
+export interface AuthenticationResult {
+  readonly reasonCode: ReasonCode
+  /** For clients that want it, when the broker sends Reason Strings. */
+  readonly reasonString?: string
+  /** Who the client is from now on; default: the user name it gave. */
+  readonly username?: string
+  /** Last data of an enhanced authentication, sent with CONNACK. */
+  readonly authenticationData?: Uint8Array
+}
+
+/** Decides who may connect: true, false (0x86), or a result. A rejection refuses with 0x80. */
+export type Authenticate = (
+  request: ConnectRequest,
+) => boolean | AuthenticationResult | Promise<boolean | AuthenticationResult>
+
+export type Access = 'publish' | 'subscribe' | 'receive'
+
+/** Decides what a client may do with a Topic Name or, to subscribe, a Topic Filter. What it says about publishing is
+ *  remembered by connection and topic. It may take its time about `publish` and `subscribe`, and answers at once
+ *  about `receive`, which is asked for many messages in a row. A rejection is a no. */
+export type Authorize = (
+  client: { readonly clientId: string; readonly username: string | undefined },
+  access: Access,
+  topic: string,
+) => boolean | Promise<boolean>

@@ -1,0 +1,341 @@
+import { DEFAULT_LIMITS, type Limits } from '../options.ts'
+
+/** What a value may be. */
+export type OptionType =
+  | { readonly kind: 'number'; readonly lowest: number; readonly highest?: number; readonly whole?: true }
+  | { readonly kind: 'boolean' }
+  | { readonly kind: 'text' }
+  | { readonly kind: 'choice'; readonly choices: readonly (string | number | boolean)[] }
+  | { readonly kind: 'list'; readonly of: readonly OptionRow[] }
+
+/** When a changed value counts, after the configuration is read again: at once, for connections made from then on,
+ *  or only after a restart. */
+export type Reload = 'at once' | 'new connections' | 'restart'
+
+/** One option of the configuration file. */
+export interface OptionRow {
+  /** With dots: `limits.queuedMessages`. */
+  readonly key: string
+  readonly type: OptionType
+  /** Undefined: none, or said in `text`. */
+  readonly fallback?: string | number | boolean
+  readonly text: string
+  readonly reload: Reload
+}
+
+const count: OptionType = { kind: 'number', lowest: 0 }
+const whole = (lowest: number, highest: number): OptionType => ({
+  kind: 'number',
+  lowest,
+  highest,
+  whole: true,
+})
+const choice = (...choices: (string | number | boolean)[]): OptionType => ({ kind: 'choice', choices })
+const flag: OptionType = { kind: 'boolean' }
+const text: OptionType = { kind: 'text' }
+
+const DURABILITY = choice('always', 'interval', 'off')
+
+/** One place where clients come in. */
+const LISTENER: readonly OptionRow[] = (
+  [
+    [
+      'type',
+      choice('tcp', 'websocket', 'unix'),
+      'tcp',
+      'What is spoken: MQTT on TCP, MQTT over WebSocket, or MQTT on a unix socket.',
+    ],
+    ['port', whole(0, 65535), undefined, 'The port; 0 takes a free one. Default 1883, for WebSocket 8080.'],
+    ['host', text, '127.0.0.1', 'The address; `0.0.0.0` or `::` for all of them.'],
+    [
+      'path',
+      text,
+      undefined,
+      "The unix socket's file. For WebSocket the path of the URL; without it any will do.",
+    ],
+    [
+      'mode',
+      whole(0, 777),
+      undefined,
+      "Permissions of the unix socket's file as three octal digits, such as `660`; without it, what the umask leaves.",
+    ],
+    ['noDelay', flag, true, 'Send small packets at once (TCP_NODELAY).'],
+    [
+      'tcpKeepAliveMs',
+      whole(0, 7_200_000),
+      0,
+      'TCP keep-alive probes after this much silence, milliseconds; 0: none.',
+    ],
+    ['backlog', whole(1, 65535), 511, 'Connections that the kernel may hold before they are accepted.'],
+    [
+      'proxyProtocol',
+      choice(false, true, 1, 2),
+      false,
+      'Connections begin with a PROXY header that names the client: of version 1, of version 2, or of either (`true`). Others are closed.',
+    ],
+    ['proxyTimeoutMs', whole(1, 600_000), 5000, 'How long the PROXY header may take, milliseconds.'],
+    [
+      'handshakeTimeoutMs',
+      whole(1, 600_000),
+      10_000,
+      'How long a connection may take to become a WebSocket, milliseconds.',
+    ],
+  ] as const
+).map(([key, type, fallback, description]) => ({
+  key,
+  type,
+  fallback,
+  text: description,
+  reload: 'at once' as const,
+}))
+
+const BY_FILTER: readonly OptionRow[] = [
+  { key: 'filter', type: text, text: 'Topics that match it.', reload: 'restart' },
+  { key: 'durability', type: DURABILITY, text: 'Their durability.', reload: 'restart' },
+]
+
+const GENERAL: readonly OptionRow[] = [
+  {
+    key: 'listeners',
+    type: { kind: 'list', of: LISTENER },
+    reload: 'at once',
+    text: 'Where clients come in. Without it: TCP on port 1883 of 127.0.0.1 and ::1.',
+  },
+  {
+    key: 'data',
+    type: text,
+    fallback: './pipit-data',
+    reload: 'restart',
+    text: 'The folder for what is to survive a restart.',
+  },
+  {
+    key: 'durability',
+    type: DURABILITY,
+    fallback: 'always',
+    reload: 'restart',
+    text: 'When a message that has to survive is acknowledged: `always`, once it is on the disk; `interval`, at once, with the disk behind it by `durabilityIntervalMs`; `off`: messages are kept in memory only.',
+  },
+  {
+    key: 'durabilityIntervalMs',
+    type: whole(1, 3_600_000),
+    fallback: 1000,
+    reload: 'restart',
+    text: 'Milliseconds between commits when `durability` is `interval`.',
+  },
+  {
+    key: 'durabilityByFilter',
+    type: { kind: 'list', of: BY_FILTER },
+    reload: 'restart',
+    text: 'Other durability for topics that match a filter; the first that matches counts.',
+  },
+  {
+    key: 'overflowPolicy',
+    type: choice('drop-oldest', 'drop-newest', 'disconnect', 'refuse'),
+    fallback: 'drop-oldest',
+    reload: 'at once',
+    text: "What happens to a message that finds a session's queue full. `refuse` tells the publisher (0x97).",
+  },
+  {
+    key: 'sharedStrategy',
+    type: choice('round-robin', 'random', 'sticky'),
+    fallback: 'round-robin',
+    reload: 'restart',
+    text: 'How shared subscriptions choose the member for a message.',
+  },
+  {
+    key: 'checkPayloadFormat',
+    type: flag,
+    fallback: false,
+    reload: 'at once',
+    text: 'Check that a payload announced as UTF-8 is UTF-8; otherwise 0x99.',
+  },
+  {
+    key: 'strict',
+    type: flag,
+    fallback: true,
+    reload: 'restart',
+    text: 'Refuse control characters and non-characters in strings (MQTT 5.0, 1.5.4).',
+  },
+  {
+    key: 'emptyClientId',
+    type: flag,
+    fallback: true,
+    reload: 'at once',
+    text: 'Accept clients of MQTT 3.1.1 that send an empty Client Identifier.',
+  },
+  {
+    key: 'maximumQoS',
+    type: choice(0, 1, 2),
+    fallback: 2,
+    reload: 'restart',
+    text: 'The highest QoS; below 2 it is announced.',
+  },
+  {
+    key: 'retainAvailable',
+    type: flag,
+    fallback: true,
+    reload: 'restart',
+    text: 'Accept retained messages; `false` is announced.',
+  },
+  {
+    key: 'reasonStrings',
+    type: flag,
+    fallback: false,
+    reload: 'at once',
+    text: 'Send Reason Strings with refusals, to clients that want them.',
+  },
+  {
+    key: 'responseInformation',
+    type: text,
+    reload: 'new connections',
+    text: 'Response Information for clients that ask for it (MQTT 5.0, 3.2.2.3.15).',
+  },
+  {
+    key: 'sysInterval',
+    type: { kind: 'number', lowest: 0, highest: 86_400 },
+    fallback: 10,
+    reload: 'at once',
+    text: 'Seconds between updates of the topics `$SYS/broker/…`; 0: there are none.',
+  },
+]
+
+type LimitRow = readonly [name: keyof Limits, text: string, type?: OptionType, reload?: Reload]
+
+const LATER: Reload = 'new connections'
+
+const LIMITS: readonly LimitRow[] = [
+  [
+    'maximumPacketSize',
+    'Bytes of one packet, fixed header included. Beyond: DISCONNECT 0x95. Announced when below the default.',
+    whole(1, 268435460),
+    LATER,
+  ],
+  [
+    'connectPacketSize',
+    'Bytes of the first packet, before the client is known. Beyond: closed.',
+    whole(1, 268435460),
+    LATER,
+  ],
+  ['topicLevels', 'Levels of a Topic Name or Filter. Beyond: DISCONNECT 0x81.'],
+  ['clientIdLength', 'Bytes of a Client Identifier. Beyond: CONNACK 0x85.'],
+  ['sessions', 'Sessions held. Beyond: CONNACK 0x97.'],
+  ['connections', 'Connections at a time. Beyond: CONNACK 0x89.'],
+  ['connectionsPerAddress', 'Connections at a time from one address. Beyond: closed at once.'],
+  ['connectionsPerUser', 'Connections at a time of one user. Beyond: CONNACK 0x97.'],
+  ['subscriptionsPerClient', 'Subscriptions of one session. Beyond: SUBACK 0x97.'],
+  [
+    'inflight',
+    'QoS 1 and 2 messages in flight to one client, whatever its Receive Maximum allows.',
+    whole(1, 65535),
+    LATER,
+  ],
+  [
+    'receiveMaximum',
+    'QoS 1 and 2 messages unacknowledged from one client; announced when below 65535. Beyond: DISCONNECT 0x93.',
+    whole(1, 65535),
+    LATER,
+  ],
+  [
+    'topicAliasMaximum',
+    'Topic Aliases accepted from one client; announced when above 0. Beyond: DISCONNECT 0x94.',
+    whole(0, 65535),
+    LATER,
+  ],
+  [
+    'topicAliasesOut',
+    'Topic Aliases assigned to one client, as far as it takes them.',
+    whole(0, 65535),
+    LATER,
+  ],
+  ['queuedMessages', 'Messages queued for one session. Beyond: `overflowPolicy`.'],
+  ['queuedBytes', 'Bytes queued for one session. Beyond: `overflowPolicy`.'],
+  [
+    'queuedMessagesInAll',
+    'Messages queued for all sessions together. Beyond: `overflowPolicy` of the session that would get one more.',
+  ],
+  [
+    'queuedBytesInAll',
+    'Bytes queued for all sessions together. Beyond: `overflowPolicy` of the session that would get more.',
+  ],
+  ['retainedMessages', 'Retained messages. Beyond: PUBACK 0x97, not retained.'],
+  ['retainedBytes', 'Bytes of retained messages. Beyond: PUBACK 0x97, not retained.'],
+  ['outputBytes', 'Bytes that wait for one slow receiver; QoS 0 messages beyond are dropped and counted.'],
+  [
+    'slowReceiverTimeout',
+    'Seconds that a receiver may take nothing while bytes wait for it. Beyond: closed.',
+  ],
+  ['connectTimeout', "Seconds from a connection's begin to its CONNECT. Beyond: closed."],
+  [
+    'keepAlive',
+    'Seconds; a client that asks for more, or for none, gets this as Server Keep Alive. 0: no limit.',
+    whole(0, 65535),
+    LATER,
+  ],
+  [
+    'sessionExpiryInterval',
+    'Seconds that any session is kept without its client; 4294967295: for ever.',
+    whole(0, 4294967295),
+    LATER,
+  ],
+  ['connectionRate', 'Connections a second from one address. Beyond: closed. 0: no limit.'],
+  [
+    'messageRate',
+    'Messages a second from one client: beyond, it is read more slowly. 0: no limit.',
+    count,
+    LATER,
+  ],
+  ['byteRate', 'Bytes a second from one client: beyond, it is read more slowly. 0: no limit.', count, LATER],
+  [
+    'rateTimeout',
+    'Seconds that a client may send faster than its rate without a pause. Beyond: DISCONNECT 0x96. 0: no limit.',
+  ],
+]
+
+/** Every option of the configuration file: the file's checks, its JSON Schema, the environment variables and the
+ *  guide are made of this table. */
+export const OPTIONS: readonly OptionRow[] = [
+  ...GENERAL,
+  ...LIMITS.map(([name, description, type = count, reload = 'at once' as const]) => ({
+    key: `limits.${name}`,
+    type,
+    fallback: DEFAULT_LIMITS[name],
+    text: description,
+    reload,
+  })),
+]
+
+/** Sections of the file: `limits`. */
+export const SECTIONS: ReadonlySet<string> = new Set(
+  OPTIONS.filter(({ key }) => key.includes('.')).map(({ key }) => key.slice(0, key.indexOf('.'))),
+)
+
+export function optionRow(key: string): OptionRow | undefined {
+  return OPTIONS.find((row) => row.key === key)
+}
+
+/** `limits.queuedMessages` as `PIPIT_LIMITS_QUEUED_MESSAGES`. */
+export function variableOf(key: string): string {
+  // QoS is one word.
+  const words = key.replace('QoS', 'Qos').replaceAll('.', '_')
+  return `PIPIT_${words.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`
+}
+
+/** What a value of a type is, as a phrase: `a number from 0 on`. */
+export function phraseOf(type: OptionType): string {
+  switch (type.kind) {
+    case 'number': {
+      const what = type.whole === true ? 'a whole number' : 'a number'
+      return type.highest === undefined
+        ? `${what} from ${type.lowest} on`
+        : `${what} from ${type.lowest} to ${type.highest}`
+    }
+    case 'boolean':
+      return 'true or false'
+    case 'text':
+      return 'text'
+    case 'choice':
+      return `${type.choices.slice(0, -1).join(', ')} or ${type.choices.at(-1)}`
+    case 'list':
+      return 'a list'
+  }
+}

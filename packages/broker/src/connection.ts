@@ -1,0 +1,287 @@
+import {
+  decodeBody,
+  Frames,
+  type InboundAliases,
+  type Packet,
+  type ReasonCode,
+  type Will,
+} from '@pipit/protocol'
+import type { Broker } from './broker.ts'
+import type { Authentication } from './handlers/auth.ts'
+import { handlePacket } from './handlers/dispatch.ts'
+import { checkFirstByte, checkFrame, endForFault } from './handlers/faults.ts'
+import { handlePublish } from './handlers/publish.ts'
+import type { HookClient } from './hooks.ts'
+import type { ByteStream, StreamOwner } from './listeners/stream.ts'
+import type { Delivery } from './routing/delivery.ts'
+import { TopicTable } from './routing/topic-table.ts'
+import { Sender } from './sender.ts'
+import type { Session } from './sessions/session.ts'
+import { Throttle } from './throttle.ts'
+
+/** A client with so many bytes of answers to take is not read from. */
+const READ_PAUSE = 1048576
+
+/** One client's connection: bytes in, packets to their handlers. What goes out is its Sender's. */
+export class Connection extends Sender implements StreamOwner {
+  readonly frames: Frames
+  /** Undefined until CONNECT was accepted. */
+  session: Session | undefined = undefined
+  /** Forgotten on DISCONNECT 0 [MQTT-3.14.4-3]. */
+  will: Will | undefined = undefined
+  /** Seconds; 0: off. */
+  keepAlive = 0
+  requestProblemInformation = true
+  aliases: InboundAliases | undefined = undefined
+  /** Enhanced authentication that CONNECT asked for. */
+  authenticationMethod: string | undefined = undefined
+  /** Enhanced authentication that has not come to its end. */
+  authentication: Authentication | undefined = undefined
+  /** The user that this connection is counted under. */
+  countedUser: string | undefined = undefined
+  readonly connectedAt: number
+  /** When bytes came last, milliseconds. */
+  lastReceived: number
+  /** A subscriber in this process, which no hook and no limit of clients concerns. */
+  isLocal = false
+  /** CONNECT has come. */
+  connecting = false
+  /** Counters, summed when they are read. */
+  packetsReceived = 0
+  publishesReceived = 0
+  publishBytesReceived = 0
+  bytesReceived = 0
+  private topicTable: TopicTable | undefined = undefined
+  /** Not read from until its answers have gone out: it sends and does not receive. */
+  private paused = false
+  /** Not read from because it is over its rate. */
+  private throttled = false
+  private readonly throttle: Throttle | undefined
+  private suspended: Promise<void> | undefined = undefined
+  private held: Uint8Array[] | undefined = undefined
+
+  constructor(broker: Broker, stream: ByteStream) {
+    super(broker, stream)
+    this.frames = new Frames(broker.limits.connectPacketSize)
+    this.connectedAt = this.lastReceived = broker.now()
+    const { messageRate, byteRate } = broker.limits
+    const limited = messageRate > 0 || byteRate > 0
+    this.throttle = limited ? new Throttle(messageRate, byteRate, this.connectedAt) : undefined
+  }
+
+  /** The peer's address without its port. */
+  get address(): string {
+    const { remoteAddress } = this.stream
+    return remoteAddress.slice(0, remoteAddress.lastIndexOf(':'))
+  }
+
+  override get clientId(): string {
+    return this.session?.clientId ?? ''
+  }
+
+  /** Topics this client published to last. */
+  get topics(): TopicTable {
+    this.topicTable ??= new TopicTable()
+    return this.topicTable
+  }
+
+  onChunk(chunk: Uint8Array): void {
+    if (this.closed) return
+    this.bytesReceived += chunk.length
+    this.lastReceived = this.broker.now()
+    if (this.suspended !== undefined) return this.hold(chunk)
+    this.frames.push(chunk)
+    if (this.throttle === undefined) this.run()
+    else this.runThrottled(this.throttle, chunk.length)
+  }
+
+  /** Handles a chunk, then does not read for as long as the client is over its rate. */
+  private runThrottled(throttle: Throttle, bytes: number): void {
+    const before = this.publishesReceived
+    this.run()
+    const now = this.broker.now()
+    const wait = throttle.take(this.publishesReceived - before, bytes, now)
+    if (wait === 0 || this.closed) return
+    const { rateTimeout } = this.broker.limits
+    if (rateTimeout > 0 && now + wait - throttle.overSince > rateTimeout * 1000) {
+      return this.disconnect(0x96, 'message rate too high')
+    }
+    this.throttled = true
+    this.stream.pause()
+    setTimeout(() => {
+      this.throttled = false
+      this.resumeReading()
+    }, wait).unref()
+  }
+
+  private resumeReading(): void {
+    if (this.closed || this.paused || this.throttled || this.suspended !== undefined) return
+    this.stream.resume()
+  }
+
+  onDrain(): void {
+    this.output.blocked = false
+    this.blockedSince = 0
+    if (this.closed) return
+    if (this.output.empty) {
+      if (this.pumpAgain) this.pump()
+    } else this.flush()
+    if (this.paused && !this.output.blocked) {
+      this.paused = false
+      this.resumeReading()
+    }
+  }
+
+  /** Goes on with what waits for this client. */
+  protected override pump(): void {
+    const { session, broker } = this
+    this.pumpAgain = false
+    if (session?.connection !== this) return
+    session.pump(broker.now())
+    broker.retained.pump(this)
+  }
+
+  protected override delivered(delivery: Delivery): void {
+    this.broker.delivered(this, delivery)
+  }
+
+  onClose(error: Error | undefined): void {
+    if (!this.closed) this.finish(error?.message ?? 'connection closed by the client')
+    this.broker.forget(this)
+  }
+
+  /** Handles packets until there are no more, or one has to be awaited. */
+  private run(): void {
+    const { frames } = this
+    try {
+      while (!this.closed && frames.next()) {
+        this.packetsReceived++
+        const first = frames.bytes[frames.start]!
+        if (first >> 4 === 3 && this.session !== undefined) handlePublish(this, first)
+        else {
+          checkFrame(this, first)
+          if (!this.closed) handlePacket(this, this.decode(first))
+        }
+        if (this.suspended !== undefined) return
+      }
+      if (frames.midPacket && !this.closed) checkFirstByte(this, frames.begun)
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  /** Decodes the current frame. */
+  decode(first: number): Packet {
+    const { frames } = this
+    const reader = this.broker.reader
+    reader.reset(frames.bytes, frames.bodyStart, frames.end)
+    return decodeBody(reader, first, this.protocolVersion)
+  }
+
+  /** Handles nothing more of this client until `work` is done; a rejection fails the connection. */
+  suspend(work: Promise<void>): void {
+    // What is left of the chunk must survive it.
+    if (this.stream.reusesChunks) throw new Error('a stream that reuses chunks cannot be suspended')
+    this.suspended = work
+    this.stream.pause()
+    work.then(
+      () => {
+        // Work may end with other work that has to be awaited.
+        if (this.suspended === work) this.continue()
+      },
+      (error: unknown) => this.fail(error),
+    )
+  }
+
+  /** What the client may do is decided anew. */
+  forgetPermissions(): void {
+    this.topicTable = undefined
+  }
+
+  /** The client as hooks see it. */
+  get hookClient(): HookClient {
+    const { clientId, protocolVersion } = this
+    const { remoteAddress } = this.stream
+    return { clientId, username: this.session?.username, remoteAddress, protocolVersion }
+  }
+
+  /** A client that does not take its acknowledgements is not read from until it does. */
+  protected override pauseWhenBehind(): void {
+    if (this.paused || this.output.backlog < READ_PAUSE) return
+    this.paused = true
+    this.stream.pause()
+  }
+
+  private continue(): void {
+    this.suspended = undefined
+    if (this.closed) return
+    this.run()
+    while (this.suspended === undefined && this.held !== undefined && !this.closed) {
+      const chunk = this.held.shift()
+      if (chunk === undefined) {
+        this.held = undefined
+        break
+      }
+      this.frames.push(chunk)
+      this.run()
+    }
+    this.resumeReading()
+  }
+
+  private hold(chunk: Uint8Array): void {
+    this.held ??= []
+    this.held.push(chunk)
+  }
+
+  /** Ends the connection for an error: in 5.0 with the DISCONNECT that names it. */
+  fail(error: unknown): void {
+    if (!this.closed) endForFault(this, error)
+  }
+
+  /** Ends the connection from our side; in 5.0 says why. The will is published. */
+  disconnect(reasonCode: ReasonCode, why?: string): void {
+    if (this.closed) return
+    if (this.protocolVersion === 5 && this.session !== undefined) {
+      const wanted = why !== undefined && this.broker.options.reasonStrings === true
+      this.send({ type: 'DISCONNECT', reasonCode, properties: wanted ? { reasonString: why } : undefined })
+    }
+    this.finish(why ?? `disconnected by the broker (0x${reasonCode.toString(16)})`)
+  }
+
+  /** Looks whether the client has been silent, or has taken nothing, for too long. */
+  checkTime(now: number): void {
+    if (this.closed) return
+    const { limits } = this.broker
+    if (this.session === undefined) {
+      if (now - this.connectedAt >= limits.connectTimeout * 1000) this.destroy('no CONNECT in time')
+      return
+    }
+    if (this.isLocal) return
+    // One and a half times keep alive [MQTT-3.1.2-22].
+    if (this.keepAlive > 0 && now - this.lastReceived >= this.keepAlive * 1500) {
+      return this.disconnect(0x8d, 'keep alive timeout')
+    }
+    if (this.blockedSince !== 0 && now - this.blockedSince >= limits.slowReceiverTimeout * 1000) {
+      this.destroy('the client has taken nothing for too long')
+    }
+  }
+
+  /** Closes after what is written, and settles session and will. */
+  finish(why: string): void {
+    if (this.closed) return
+    this.closed = true
+    if (!this.output.empty) this.output.flush()
+    this.output.discard()
+    this.stream.end()
+    this.broker.connectionEnded(this, why)
+  }
+
+  /** Closes at once, without a word. */
+  destroy(why: string): void {
+    if (this.closed) return
+    this.closed = true
+    this.output.discard()
+    this.stream.destroy()
+    this.broker.connectionEnded(this, why)
+  }
+}

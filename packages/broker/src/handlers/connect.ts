@@ -1,0 +1,222 @@
+import { randomBytes } from 'node:crypto'
+import {
+  type ConnackProperties,
+  type Connect,
+  InboundAliases,
+  OutboundAliases,
+  ProtocolError,
+  type ReasonCode,
+  returnCodeFor,
+} from '@pipit/protocol'
+import type { AuthenticationResult } from '../auth/authenticate.ts'
+import type { Connection } from '../connection.ts'
+import { NEVER_EXPIRES, type Session } from '../sessions/session.ts'
+import { beginAuthentication } from './auth.ts'
+
+/** @see MQTT 5.0, 3.1.4 */
+export function handleConnect(connection: Connection, packet: Connect): void {
+  if (connection.session !== undefined || connection.connecting) {
+    throw new ProtocolError('a second CONNECT [MQTT-3.1.0-2]')
+  }
+  const { broker } = connection
+  connection.connecting = true
+  broker.counters.connects++
+  connection.protocolVersion = packet.protocolVersion
+  connection.wireVersion = packet.protocolVersion === 5 ? 5 : 4
+  connection.maximumPacketSize = packet.properties?.maximumPacketSize ?? 268435460
+  connection.requestProblemInformation = packet.properties?.requestProblemInformation !== 0
+  const fault = faultOf(connection, packet)
+  if (fault !== 0) return refuse(connection, fault)
+  if (packet.properties?.authenticationMethod !== undefined) {
+    const begun = beginAuthentication(connection, packet, (result) => decide(connection, packet, result))
+    return begun ? undefined : refuse(connection, 0x8c)
+  }
+  const result = broker.authenticate(connection, packet)
+  if (!(result instanceof Promise)) return decide(connection, packet, result)
+  connection.suspend(result.then((outcome) => decide(connection, packet, outcome)))
+}
+
+function decide(connection: Connection, packet: Connect, result: AuthenticationResult): void {
+  if (connection.closed) return
+  if (result.reasonCode !== 0) return refuse(connection, result.reasonCode, result.reasonString)
+  const clientId = packet.clientId || `auto-${randomBytes(12).toString('hex')}`
+  const username = result.username ?? packet.username
+  const client = { ...connection.hookClient, clientId, username }
+  const work = connection.broker.hooks.connect(client, packet, (refusal) => {
+    if (connection.closed) return
+    if (refusal !== undefined) refuse(connection, refusal.reasonCode, refusal.reasonString)
+    else accept(connection, packet, result, clientId)
+  })
+  if (work !== undefined) connection.suspend(work)
+}
+
+function faultOf(connection: Connection, packet: Connect): ReasonCode {
+  const { broker } = connection
+  const { clientId, will, protocolVersion } = packet
+  if (clientId.length === 0 && protocolVersion < 5) {
+    // 3.1 wants 1 to 23 characters; in 3.1.1 an empty one needs Clean Session [MQTT-3.1.3-8].
+    if (protocolVersion === 3 || !packet.cleanStart || broker.options.emptyClientId === false) return 0x85
+  }
+  if (Buffer.byteLength(clientId) > broker.limits.clientIdLength) return 0x85
+  if (will !== undefined) {
+    if (will.qos > broker.maximumQoS) return 0x9b
+    if (will.retain && broker.options.retainAvailable === false) return 0x9a
+  }
+  if (
+    broker.journal?.failing !== undefined &&
+    wantedExpiry(packet) > 0 &&
+    broker.sessions.get(clientId) === undefined
+  ) {
+    return 0x97 // nothing can be kept now
+  }
+  return broker.refusesConnection(clientId)
+}
+
+/** Sends the refusing CONNACK, where the version has one for it, and closes.
+ *  @see MQTT 5.0, 3.2.2.2 */
+export function refuse(connection: Connection, reasonCode: ReasonCode, reasonString?: string): void {
+  const { broker } = connection
+  if (connection.protocolVersion === 5) {
+    const wanted = reasonString !== undefined && broker.options.reasonStrings === true
+    connection.send({
+      type: 'CONNACK',
+      sessionPresent: false,
+      reasonCode,
+      properties: wanted ? { reasonString } : undefined,
+    })
+  } else {
+    const returnCode = returnCodeFor(reasonCode)
+    if (returnCode !== undefined)
+      connection.send({ type: 'CONNACK', sessionPresent: false, reasonCode: returnCode })
+  }
+  connection.finish(`refused (0x${reasonCode.toString(16)})`)
+}
+
+function accept(
+  connection: Connection,
+  packet: Connect,
+  result: AuthenticationResult,
+  clientId: string,
+): void {
+  const { broker } = connection
+  const user = result.username ?? packet.username
+  const refusal = broker.admission.identify(user)
+  if (refusal !== 0) return refuse(connection, refusal)
+  connection.countedUser = user
+  const wanted = wantedExpiry(packet)
+  const expiryInterval = Math.min(wanted, broker.limits.sessionExpiryInterval)
+  const { session, sessionPresent } = broker.sessions.open(clientId, packet.cleanStart, expiryInterval)
+  session.username = user
+  const { journal } = broker
+  const attachNow = (): void => attach(connection, packet, result, session, sessionPresent)
+  // A session that is to last is on disk before CONNACK says that it exists.
+  if (session.storeId === 0 || journal === undefined || !journal.mustWait) return attachNow()
+  // While the disk fails, one that exists goes on; a new one is refused.
+  if (sessionPresent && journal.failing !== undefined) return attachNow()
+  const refused = (): void => (sessionPresent ? attachNow() : undo(connection, session))
+  connection.suspend(
+    new Promise<() => void>((resolve) => {
+      journal.whenCommitted(
+        () => resolve(attachNow),
+        () => resolve(refused),
+      )
+    }).then((settle) => settle()),
+  )
+}
+
+/** The session cannot be kept: there is none. */
+function undo(connection: Connection, session: Session): void {
+  const { sessions } = connection.broker
+  if (sessions.get(session.clientId) === session && !session.online) sessions.end(session)
+  if (!connection.closed) refuse(connection, 0x97)
+}
+
+/** Joins connection and session, says so in CONNACK, and goes on with what was unacknowledged. */
+function attach(
+  connection: Connection,
+  packet: Connect,
+  result: AuthenticationResult,
+  session: Session,
+  sessionPresent: boolean,
+): void {
+  const { broker } = connection
+  const { properties = {} } = packet
+  if (connection.closed) {
+    // It went while it waited: its session's time runs from now.
+    if (broker.sessions.get(session.clientId) === session && !session.online) broker.sessions.release(session)
+    return
+  }
+  // While this one waited for the disk, another client may have come with the same identifier.
+  if (broker.sessions.get(session.clientId) !== session) return refuse(connection, 0x89)
+  session.connection?.disconnect(0x8e, 'session taken over')
+  connection.session = session
+  connection.will = packet.will
+  connection.authenticationMethod = properties.authenticationMethod
+  const keepAlive = broker.keepAliveFor(packet.keepAlive)
+  connection.keepAlive = keepAlive
+  connection.frames.maximumPacketSize = broker.limits.maximumPacketSize
+  if (packet.protocolVersion === 5) setAliases(connection, properties.topicAliasMaximum ?? 0)
+  session.inbound.connect(broker.limits.receiveMaximum)
+  session.connect(connection, properties.receiveMaximum ?? 65535)
+  if (session.subscriptions !== undefined) broker.router.changed()
+  const said = connection.send({
+    type: 'CONNACK',
+    sessionPresent,
+    reasonCode: 0,
+    properties:
+      packet.protocolVersion === 5
+        ? connackProperties(connection, packet, session.clientId, wantedExpiry(packet), keepAlive, result)
+        : undefined,
+  })
+  if (!said) {
+    connection.will = undefined
+    return connection.finish('CONNACK is larger than the client takes')
+  }
+  broker.connectionBegan(connection)
+  session.pump(broker.now())
+}
+
+/** Seconds the client wants its session kept: Clean Session 0 of 3.x means for ever. */
+function wantedExpiry(packet: Connect): number {
+  if (packet.protocolVersion < 5) return packet.cleanStart ? 0 : NEVER_EXPIRES
+  return packet.properties?.sessionExpiryInterval ?? 0
+}
+
+function setAliases(connection: Connection, theirs: number): void {
+  const { limits } = connection.broker
+  if (limits.topicAliasMaximum > 0) connection.aliases = new InboundAliases(limits.topicAliasMaximum)
+  const out = Math.min(theirs, limits.topicAliasesOut)
+  if (out > 0) connection.aliasesOut = new OutboundAliases(out)
+}
+
+/** Only what differs from the specification's defaults, or from what the client asked for. */
+function connackProperties(
+  connection: Connection,
+  packet: Connect,
+  clientId: string,
+  wantedExpiry: number,
+  keepAlive: number,
+  result: AuthenticationResult,
+): ConnackProperties {
+  const { broker } = connection
+  const { limits, options } = broker
+  const expiry = connection.session!.expiryInterval
+  const wantsInformation = packet.properties?.requestResponseInformation === 1
+  // In this order on the wire, the one that Mosquitto's users have seen.
+  return {
+    ...(expiry !== wantedExpiry && { sessionExpiryInterval: expiry }),
+    ...(keepAlive !== packet.keepAlive && { serverKeepAlive: keepAlive }),
+    ...(limits.topicAliasMaximum > 0 && { topicAliasMaximum: limits.topicAliasMaximum }),
+    ...(packet.clientId === '' && { assignedClientIdentifier: clientId }),
+    ...(connection.authenticationMethod !== undefined && {
+      authenticationMethod: connection.authenticationMethod,
+    }),
+    ...(result.authenticationData !== undefined && { authenticationData: result.authenticationData }),
+    ...(wantsInformation &&
+      options.responseInformation !== undefined && { responseInformation: options.responseInformation }),
+    ...(options.retainAvailable === false && { retainAvailable: 0 as const }),
+    ...(limits.maximumPacketSize < 268435460 && { maximumPacketSize: limits.maximumPacketSize }),
+    ...(limits.receiveMaximum < 65535 && { receiveMaximum: limits.receiveMaximum }),
+    ...(broker.maximumQoS < 2 && { maximumQoS: broker.maximumQoS as 0 | 1 }),
+  }
+}

@@ -1,0 +1,26 @@
+import type { Socket } from 'node:net'
+
+/** How long a peer that takes nothing keeps a closing connection open, milliseconds. */
+const LINGER_MS = 2_000
+
+/** The peer's address and port, as in logs; `unix:0` where there is none. */
+export function addressOf(socket: Socket): string {
+  const { remoteAddress, remotePort } = socket
+  return remoteAddress === undefined ? 'unix:0' : hostAndPort(remoteAddress, remotePort ?? 0)
+}
+
+/** `[::1]:1883`; an IPv4 address in IPv6 clothes is the IPv4 address. */
+export function hostAndPort(host: string, port: number): string {
+  return `${bracket(host.replace(/^::ffff:(?=\d+\.)/i, ''))}:${port}`
+}
+
+export function bracket(host: string): string {
+  return host.includes(':') ? `[${host}]` : host
+}
+
+/** Destroys a socket that has been told to end, in case its peer takes nothing more. */
+export function destroyLater(socket: Socket): void {
+  if (socket.destroyed || socket.writableLength === 0) return
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS).unref()
+  socket.once('close', () => clearTimeout(timer))
+}

@@ -1,0 +1,222 @@
+import { createServer, type Server as HttpServer, type IncomingMessage } from 'node:http'
+import type { Server as HttpsServer } from 'node:https'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { openServer, type SocketListenOptions } from './server.ts'
+import { addressOf, bracket, destroyLater } from './sockets.ts'
+import type { Accept, ByteStream, Listener, StreamOwner } from './stream.ts'
+
+export interface WebSocketListenOptions extends SocketListenOptions {
+  /** Default 8080; 0 takes a free one. */
+  readonly port?: number
+  /** The path of the URL; anything else is answered with 404. Default: any on a port of its own,
+   *  `/mqtt` on a server that serves other things too. */
+  readonly path?: string
+  /** An HTTP server to share instead of listening on a port: what asks for `path` is ours, the rest its owner's. */
+  readonly server?: HttpServer | HttpsServer
+  /** How long a connection on a port of its own may take to become a WebSocket, milliseconds; default 10000. */
+  readonly handshakeTimeoutMs?: number
+}
+
+/** What clients ask for; the second is what MQTT 3.1 used. Mosquitto knows both. */
+const SUBPROTOCOLS = ['mqtt', 'mqttv3.1']
+
+/** A frame may hold several packets, so that one is not refused for being longer than one packet may be. */
+const SMALLEST_MAXIMUM_PAYLOAD = 1048576
+
+/** Listens for MQTT over WebSocket, on a port or on an HTTP server that exists.
+ *  @param maximumPacketSize bytes of one packet: no frame is longer, or than 1 MiB
+ *  @throws Error naming the address and what to do, when it cannot listen
+ *  @see MQTT 5.0, 6 */
+export async function listenWebSocket(
+  options: WebSocketListenOptions,
+  maximumPacketSize: number,
+  accept: Accept,
+): Promise<Listener> {
+  const door = new Door(Math.max(maximumPacketSize, SMALLEST_MAXIMUM_PAYLOAD), accept)
+  if (options.server !== undefined) return attach(options.server, options.path ?? '/mqtt', door)
+  const { handshakeTimeoutMs = 10_000, path } = options
+  const http = createServer({ maxHeaderSize: 8192 }, (_request, response) => {
+    response.writeHead(426, { Connection: 'close', Upgrade: 'websocket', 'Content-Type': 'text/plain' })
+    response.end('This port speaks MQTT over WebSocket.\n')
+  })
+  const addresses = new WeakMap<Duplex, string>()
+  http.on('upgrade', (request, socket, head) => {
+    if (path !== undefined && pathOf(request) !== path) return refuse(socket, 404, 'nothing here')
+    door.open(request, socket as Socket, head, addresses.get(socket) ?? 'unknown')
+  })
+  const listener = await openServer(
+    'ws',
+    { ...options, port: options.port ?? 8080 },
+    (socket, remoteAddress) => {
+      addresses.set(socket, remoteAddress)
+      door.limitHandshake(socket, handshakeTimeoutMs)
+      http.emit('connection', socket)
+    },
+  )
+  return {
+    ...listener,
+    close: () => {
+      door.closePending()
+      return listener.close()
+    },
+  }
+}
+
+/** Takes the upgrades to one path of somebody's server. */
+function attach(server: HttpServer | HttpsServer, path: string, door: Door): Listener {
+  const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    if (pathOf(request) === path) door.open(request, socket as Socket, head, addressOf(socket as Socket))
+    // With others listening it may be theirs; alone, nobody else would ever answer.
+    else if (server.listenerCount('upgrade') === 1) refuse(socket, 404, 'nothing here')
+  }
+  server.on('upgrade', onUpgrade)
+  const address = server.address()
+  const port = address !== null && typeof address === 'object' ? address.port : 0
+  const host = address !== null && typeof address === 'object' ? address.address : 'http'
+  return {
+    kind: 'ws',
+    address: `${bracket(host)}:${port}${path}`,
+    port,
+    close: async () => void server.off('upgrade', onUpgrade),
+  }
+}
+
+function pathOf(request: IncomingMessage): string {
+  return (request.url ?? '').split('?', 1)[0] ?? ''
+}
+
+/** Answers an upgrade in plain HTTP and closes. */
+function refuse(socket: Duplex, status: number, why: string): void {
+  const phrase = status === 404 ? 'Not Found' : 'Bad Request'
+  socket.on('error', () => undefined)
+  socket.end(
+    `HTTP/1.1 ${status} ${phrase}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${why.length + 1}\r\n\r\n${why}\n`,
+  )
+}
+
+/** Makes WebSockets of upgrades and hands them over. */
+class Door {
+  private readonly accept: Accept
+  private readonly server: WebSocketServer
+  /** Sockets that are no WebSocket yet. */
+  private readonly pending = new Map<Duplex, NodeJS.Timeout>()
+
+  constructor(maxPayload: number, accept: Accept) {
+    this.accept = accept
+    const options = {
+      noServer: true,
+      clientTracking: false,
+      maxPayload,
+      // Compressed MQTT saves little, and a small frame can unpack to a large one.
+      perMessageDeflate: false,
+      closeTimeout: 2_000,
+      handleProtocols: (offered: Set<string>) => SUBPROTOCOLS.find((each) => offered.has(each)) ?? false,
+    }
+    this.server = new WebSocketServer(options)
+  }
+
+  limitHandshake(socket: Socket, timeoutMs: number): void {
+    const timer = setTimeout(() => socket.destroy(), timeoutMs).unref()
+    this.pending.set(socket, timer)
+    socket.once('close', () => this.settled(socket))
+  }
+
+  closePending(): void {
+    for (const socket of this.pending.keys()) socket.destroy()
+  }
+
+  private settled(socket: Duplex): void {
+    clearTimeout(this.pending.get(socket))
+    this.pending.delete(socket)
+  }
+
+  open(request: IncomingMessage, socket: Socket, head: Buffer, remoteAddress: string): void {
+    this.settled(socket)
+    // [MQTT-6.0.0-3]: a client that does not offer it speaks something else.
+    const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((each) => each.trim())
+    if (!SUBPROTOCOLS.some((each) => offered.includes(each))) {
+      return refuse(socket, 400, 'MQTT over WebSocket needs the subprotocol "mqtt"')
+    }
+    this.server.handleUpgrade(request, socket, head, (webSocket) => {
+      const stream = new WebSocketStream(webSocket, socket, remoteAddress)
+      stream.attach(this.accept(stream))
+    })
+  }
+}
+
+const BINARY = { binary: true, compress: false }
+
+/** A WebSocket as a ByteStream: frames have no meaning beyond their bytes [MQTT-6.0.0-2]. */
+class WebSocketStream implements ByteStream {
+  readonly remoteAddress: string
+  readonly reusesChunks = false
+  private readonly webSocket: WebSocket
+  private readonly socket: Socket
+  private error: Error | undefined
+  private ended = false
+
+  constructor(webSocket: WebSocket, socket: Socket, remoteAddress: string) {
+    this.webSocket = webSocket
+    this.socket = socket
+    this.remoteAddress = remoteAddress
+  }
+
+  attach(owner: StreamOwner): void {
+    const { webSocket, socket } = this
+    webSocket.on('message', (data: Buffer, isBinary: boolean) => {
+      if (this.ended) return
+      if (isBinary) owner.onChunk(data)
+      else this.refuseText()
+    })
+    webSocket.on('error', (error: Error) => {
+      this.error ??= error
+    })
+    webSocket.on('close', () => owner.onClose(this.error))
+    socket.on('drain', () => owner.onDrain())
+  }
+
+  get pendingBytes(): number {
+    return this.socket.writableLength
+  }
+
+  write(bytes: Uint8Array): boolean {
+    const { webSocket, socket } = this
+    if (webSocket.readyState !== webSocket.OPEN || socket.destroyed) return true
+    webSocket.send(bytes, BINARY)
+    return socket.writableLength === 0
+  }
+
+  pause(): void {
+    this.webSocket.pause()
+  }
+
+  resume(): void {
+    this.webSocket.resume()
+  }
+
+  end(): void {
+    this.close(1000)
+  }
+
+  destroy(): void {
+    this.ended = true
+    this.webSocket.terminate()
+  }
+
+  /** A frame that is not binary ends the connection [MQTT-6.0.0-1]. */
+  private refuseText(): void {
+    this.error = new Error('a text frame; MQTT needs binary ones [MQTT-6.0.0-1]')
+    this.close(1003, 'MQTT needs binary frames')
+  }
+
+  private close(code: number, why?: string): void {
+    if (this.ended) return
+    this.ended = true
+    this.webSocket.close(code, why)
+    // The peer gets what is pending and the Close frame; its own is not waited for.
+    this.socket.destroySoon()
+    destroyLater(this.socket)
+  }
+}

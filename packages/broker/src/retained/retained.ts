@@ -1,0 +1,160 @@
+import type { Connection } from '../connection.ts'
+import type { Limits } from '../options.ts'
+import { Delivery } from '../routing/delivery.ts'
+import type { Message } from '../routing/message.ts'
+import type { Session } from '../sessions/session.ts'
+import type { SubscriptionState } from '../sessions/subscription.ts'
+import type { Journal } from '../storage/journal.ts'
+import { TopicTree } from './topic-tree.ts'
+
+interface Replay {
+  readonly subscription: SubscriptionState
+  readonly messages: Generator<Message, void, undefined>
+}
+
+/** The last retained message of each topic, and its replay to new subscribers.
+ *  @see MQTT 5.0, 3.3.1.3 */
+export class Retained {
+  bytes = 0
+  /** Where they are written; undefined: nowhere. */
+  journal: Journal | undefined = undefined
+  private readonly tree = new TopicTree<Message>()
+  /** The broker's own $SYS/…, which no limit concerns and no wildcard at the first level matches. */
+  private readonly system = new TopicTree<Message>()
+  private readonly replays = new Map<Session, Replay[]>()
+  private readonly limits: Limits
+  private readonly now: () => number
+  private readonly mayReceive: (session: Session, topic: string) => boolean
+
+  constructor(limits: Limits, now: () => number, mayReceive: (session: Session, topic: string) => boolean) {
+    this.limits = limits
+    this.now = now
+    this.mayReceive = mayReceive
+  }
+
+  get size(): number {
+    return this.tree.size
+  }
+
+  get(topic: string): Message | undefined {
+    return this.treeOf(topic).get(topic)
+  }
+
+  /** Says whether the limits allow a message to be retained. One that makes less of what is there always may. */
+  hasRoom(message: Message): boolean {
+    if (message.payloadLength === 0) return true
+    if (isSystem(message.topic)) return true
+    const before = this.tree.get(message.topic)
+    if (before === undefined && this.tree.size >= this.limits.retainedMessages) return false
+    const growth = message.size - (before?.size ?? 0)
+    return growth <= 0 || this.bytes + growth <= this.limits.retainedBytes
+  }
+
+  /** Keeps a message with RETAIN, or clears its topic when it is empty [MQTT-3.3.1-5] [MQTT-3.3.1-6].
+   *  False when the limits do not allow one more. */
+  store(message: Message): boolean {
+    const { topic } = message
+    if (message.payloadLength === 0) {
+      this.remove(topic)
+      return true
+    }
+    if (!this.hasRoom(message)) return false
+    const kept = message.compact()
+    const before = this.treeOf(topic).set(topic, kept)
+    if (isSystem(topic)) return true
+    this.bytes += kept.size - (before?.size ?? 0)
+    if (kept.volatile && before?.stored !== undefined && before.stored.holds > 0)
+      this.journal?.unretained(before)
+    else if (!kept.volatile) this.journal?.retained(kept, before)
+    return true
+  }
+
+  remove(topic: string): void {
+    const before = this.treeOf(topic).delete(topic)
+    if (before === undefined || isSystem(topic)) return
+    this.bytes -= before.size
+    if (before.stored !== undefined && before.stored.holds > 0) this.journal?.unretained(before)
+  }
+
+  /** Puts back a message that an earlier process retained. */
+  restore(message: Message): void {
+    this.tree.set(message.topic, message)
+    this.bytes += message.size
+  }
+
+  /** All that match a filter. */
+  match(filter: string): Generator<Message, void, undefined> {
+    return this.treeOf(filter).match(filter)
+  }
+
+  private treeOf(topicOrFilter: string): TopicTree<Message> {
+    return isSystem(topicOrFilter) ? this.system : this.tree
+  }
+
+  /** Sends a new subscription the retained messages it matches, as fast as the client takes them. */
+  replay(connection: Connection, subscription: SubscriptionState): void {
+    const tree = this.treeOf(subscription.topicFilter)
+    if (tree.size === 0) return
+    const { session } = subscription
+    const replay = { subscription, messages: tree.match(subscription.topicFilter) }
+    const waiting = this.replays.get(session)
+    if (waiting === undefined) this.replays.set(session, [replay])
+    else waiting.push(replay)
+    this.pump(connection)
+  }
+
+  /** Goes on with what waits for this client: QoS 1 and 2 within its Receive Maximum, all within its socket. */
+  pump(connection: Connection): void {
+    if (this.replays.size === 0) return
+    const session = connection.session
+    const replays = session === undefined ? undefined : this.replays.get(session)
+    if (session === undefined || replays === undefined) return
+    while (replays.length > 0 && this.advance(connection, session, replays[0]!)) replays.shift()
+    if (replays.length === 0) this.replays.delete(session)
+  }
+
+  /** A subscription is gone: what it still had coming does not come [MQTT-3.10.4-2]. */
+  cancel(subscription: SubscriptionState): void {
+    const waiting = this.replays.get(subscription.session)
+    if (waiting === undefined) return
+    const others = waiting.filter((replay) => replay.subscription !== subscription)
+    if (others.length > 0) this.replays.set(subscription.session, others)
+    else this.replays.delete(subscription.session)
+  }
+
+  /** Forgets what waits for a session that is away. */
+  stop(session: Session): void {
+    this.replays.delete(session)
+  }
+
+  /** True when the replay has come to its end. */
+  private advance(connection: Connection, session: Session, replay: Replay): boolean {
+    const { subscription, messages } = replay
+    for (;;) {
+      if (!connection.mayPump() || (subscription.qos > 0 && !session.canTake(1))) return false
+      const next = messages.next()
+      if (next.done === true) return true
+      this.send(connection, session, subscription, next.value)
+    }
+  }
+
+  private send(
+    connection: Connection,
+    session: Session,
+    subscription: SubscriptionState,
+    message: Message,
+  ): void {
+    const now = this.now()
+    if (message.expiresAt <= now) return this.remove(message.topic)
+    if (!this.mayReceive(session, message.topic)) return
+    const qos = Math.min(message.qos, subscription.qos) as 0 | 1 | 2
+    const identifiers = subscription.identifier > 0 ? [subscription.identifier] : undefined
+    const delivery = new Delivery(message, qos, true, identifiers, undefined)
+    if (qos === 0) connection.sendQoS0(delivery, now)
+    else session.deliver(delivery, now)
+  }
+}
+
+function isSystem(topicOrFilter: string): boolean {
+  return topicOrFilter.startsWith('$SYS/')
+}
