@@ -1,0 +1,83 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import type { Broker } from '@pipit/broker'
+import { CommandError, systemCode } from './faults.ts'
+
+/** Both loopback addresses: `localhost` is either, as the client's system likes it. */
+export const LOOPBACKS: readonly string[] = ['127.0.0.1', '::1']
+
+export interface Listening {
+  readonly port: number
+  /** `127.0.0.1:1883`, `[::1]:1883`. */
+  readonly addresses: readonly string[]
+}
+
+/** Listens on each host at one port; goes on without an address that this machine does not have, as long
+ *  as there is one. Port 0 is any that is free on all.
+ *  @throws CommandError naming the port and what to do */
+export async function listenOn(broker: Broker, hosts: readonly string[], port: number): Promise<Listening> {
+  const listeners: Awaited<ReturnType<Broker['listen']>>[] = []
+  let chosen = port
+  for (const host of hosts) {
+    try {
+      const listener = await broker.listen({ port: chosen, host })
+      listeners.push(listener)
+      chosen = listener.port
+    } catch (error) {
+      const code = systemCode(error, Object.keys(LISTEN_FAULTS))
+      if (MISSING.includes(code ?? '') && hosts.length > 1) continue
+      if (port === 0 && code === 'EADDRINUSE' && listeners.length > 0) {
+        // Free on the first address, taken on this one: another try gets another port.
+        await Promise.all(listeners.map((listener) => listener.close()))
+        return listenOn(broker, hosts, port)
+      }
+      throw listenFault(error, code, host, chosen)
+    }
+  }
+  if (listeners.length === 0)
+    throw new CommandError(`this machine has none of the addresses ${hosts.join(', ')}`)
+  return { port: chosen, addresses: listeners.map((listener) => listener.address) }
+}
+
+/** Fails as `listenOn` would, before anything else is begun: of two brokers on one port and one data folder
+ *  the second one hears of the port.
+ *  @throws CommandError naming the port and what to do */
+export async function checkPort(hosts: readonly string[], port: number): Promise<void> {
+  if (port === 0) return
+  for (const host of hosts) {
+    const server = createServer()
+    try {
+      server.listen({ host, port })
+      await once(server, 'listening')
+    } catch (error) {
+      const code = systemCode(error, Object.keys(LISTEN_FAULTS))
+      if (!MISSING.includes(code ?? '') || hosts.length === 1) throw listenFault(error, code, host, port)
+    } finally {
+      // A server that never listened says so when it is closed.
+      await new Promise((resolve) => server.close(resolve))
+    }
+  }
+}
+
+const MISSING: readonly string[] = ['EADDRNOTAVAIL', 'EAFNOSUPPORT']
+
+const LISTEN_FAULTS: Readonly<Record<string, (where: string, port: number) => string>> = {
+  EADDRINUSE: (where, port) =>
+    `port ${port} is taken (${where}): another broker may be running; end it, or choose another port, such as --port ${port < 65535 ? port + 1 : 1883}`,
+  EACCES: (where, port) => `port ${port} (${where}) is not for this user; choose one above 1023 with --port`,
+  EADDRNOTAVAIL: (where) => `this machine does not have the address of ${where}`,
+  EAFNOSUPPORT: (where) => `this machine does not speak the protocol of ${where}`,
+}
+
+function listenFault(error: unknown, code: string | undefined, host: string, port: number): CommandError {
+  const where = address(host, port)
+  const said = LISTEN_FAULTS[code ?? '']
+  if (said !== undefined) return new CommandError(said(where, port))
+  return new CommandError(
+    `cannot listen on ${where}: ${error instanceof Error ? error.message : String(error)}`,
+  )
+}
+
+export function address(host: string, port: number): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`
+}

@@ -1,0 +1,25 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { expect, test } from 'vitest'
+
+test('logger() writes JSON lines at info, and plain lines of what matters otherwise', async () => {
+  const program = `
+    const { logger } = await import(${JSON.stringify(new URL('./log.ts', import.meta.url).href)})
+    for (const level of ['info', 'warn', 'error']) {
+      const log = logger(level)
+      log.info({ clientId: 'a\\n"b' }, 'connected')
+      log.warn({}, 'careful')
+      log.error({}, 'broken')
+    }`
+  const child = spawn(process.execPath, ['--conditions=@pipit/source', '--input-type=module', '-e', program])
+  let output = ''
+  child.stderr.on('data', (bytes: Buffer) => (output += bytes))
+  await once(child, 'close')
+  const lines = output.trim().split('\n')
+  expect(lines.slice(3)).toEqual(['pipit: careful', 'pipit: broken', 'pipit: broken'])
+  expect(lines.slice(0, 3).map((line) => JSON.parse(line))).toMatchObject([
+    { clientId: 'a\n"b', msg: 'connected' },
+    { msg: 'careful' },
+    { msg: 'broken' },
+  ])
+})

@@ -1,0 +1,100 @@
+import { existsSync } from 'node:fs'
+import { delimiter, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Broker } from '@pipit/broker'
+import { connect } from '@pipit/client'
+import { DEFAULT_PREFIX, deviceTopics, runSensor, SimulatedTemperature } from '@pipit/device'
+import type { Command } from 'commander'
+import pc from 'picocolors'
+import { addBrokerOptions, type BrokerCommandOptions, brokerOptions, makeDataFolder } from './broker.ts'
+import { subcommand, withEnvironment } from './command-line.ts'
+import type { Target } from './faults.ts'
+import { leave } from './leave.ts'
+import { connectLight } from './light.ts'
+import { checkPort, LOOPBACKS, listenOn } from './listen.ts'
+import { untilSignal } from './signals.ts'
+import { hasColours, lightView } from './terminal.ts'
+
+interface UpOptions extends BrokerCommandOptions {
+  readonly demo?: true
+}
+
+export function define(): Command {
+  const command = subcommand(
+    'up',
+    'Starts everything at once. Now that is a broker, and with --demo two devices.',
+  ).option('--demo', `a light and a temperature sensor, as real clients, on ${DEFAULT_PREFIX}/…`)
+  return withEnvironment(addBrokerOptions(command)).action(up)
+}
+
+async function up(given: UpOptions): Promise<void> {
+  const ended = untilSignal()
+  const hosts = given.bind ?? LOOPBACKS
+  await checkPort(hosts, given.port)
+  await makeDataFolder(given.data)
+  const broker = new Broker(brokerOptions(given))
+  await broker.open()
+  const { port, addresses } = await listenOn(broker, hosts, given.port)
+  console.log(`Pipit is up: a broker on ${addresses.join(' and ')}. Ctrl-C ends it.`)
+  const target = { host: reachable(hosts), port }
+  let stopDemo: () => Promise<void> = async () => undefined
+  if (given.demo) {
+    console.log(thingsToTry(target))
+    stopDemo = await demo(target)
+  }
+  await ended
+  await stopDemo()
+  await broker.close()
+  await leave(0)
+}
+
+/** Where a client on this machine finds the broker. */
+function reachable(hosts: readonly string[]): string {
+  if (hosts === LOOPBACKS || hosts.some((host) => host === '0.0.0.0' || host === '::')) return 'localhost'
+  return hosts[0] ?? 'localhost'
+}
+
+/** Connects the light and the sensor; gives what disconnects them. */
+async function demo(target: Target): Promise<() => Promise<void>> {
+  const view = lightView(process.stdout, `${DEFAULT_PREFIX}, a light`)
+  const light = await connectLight(target, DEFAULT_PREFIX, view)
+  const client = await connect(
+    `mqtt://${target.host.includes(':') ? `[${target.host}]` : target.host}:${target.port}`,
+  )
+  const sensor = runSensor(client, new SimulatedTemperature(), {
+    onReading: ({ value, unit }) => view.beside(`temperature ${value.toFixed(2)} ${unit}`),
+    onFault: (error) => view.note(`temperature: ${error.message}`),
+  })
+  return async () => {
+    sensor.stop()
+    await Promise.all([light.stop(), client.close()])
+    view.end()
+  }
+}
+
+function thingsToTry({ host, port }: Target): string {
+  const { bold, cyan } = pc.createColors(hasColours(process.stdout))
+  const where = `-h ${host}${port === 1883 ? '' : ` -p ${port}`}`
+  const { control } = deviceTopics()
+  const red = '{"action":"set_color","r":255,"g":0,"b":0,"w":0}'
+  return `
+${bold('Three things to try, in another terminal:')}
+
+  1. Turn the light red:
+     ${cyan(`mosquitto_pub ${where} -t ${control} -m '${red}'`)}
+
+  2. Watch what the device says, as it happens:
+     ${cyan(`mosquitto_sub ${where} -t 'sensors/#' -v`)}
+
+  3. Without Mosquitto's clients, and with a rainbow:
+     ${cyan(`${howToCall()} pub ${where} -t ${control} -m '{"action":"rainbow"}'`)}
+`
+}
+
+/** How the person who started this can call `pipit` in another terminal in the same folder. */
+function howToCall(): string {
+  if (process.env['npm_lifecycle_event'] !== undefined) return 'npx pipit'
+  const folders = (process.env['PATH'] ?? '').split(delimiter)
+  if (folders.some((folder) => folder !== '' && existsSync(join(folder, 'pipit')))) return 'pipit'
+  return `node ${relative(process.cwd(), fileURLToPath(new URL('../bin/pipit.js', import.meta.url)))}`
+}
