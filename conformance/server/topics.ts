@@ -1,0 +1,246 @@
+import {
+  frame,
+  hex,
+  puback,
+  publish,
+  suback,
+  subscribe,
+  text,
+  uint16,
+  unsuback,
+  unsubscribe,
+} from '../kit/packets.ts'
+import type { Table } from '../kit/row.ts'
+import { a, b, c } from '../kit/steps.ts'
+
+const noProperties = (version: number): number[] => (version === 5 ? [0] : [])
+
+const matching: readonly (readonly [filter: string, yes: readonly string[], no: readonly string[]])[] = [
+  ['#', ['a', 'a/b', '/', '/a', 'a/'], ['$a', '$a/b']],
+  ['+', ['a', 'b'], ['a/b', '/a', '$a']],
+  ['+/+', ['a/b', '/', '/a', 'a/'], ['a', 'a/b/c', '$a/b']],
+  ['/+', ['/a', '/'], ['a', 'a/b', '/a/b']],
+  ['a/#', ['a', 'a/', 'a/b', 'a/b/c'], ['ab', 'b/a', '/a']],
+  ['a/+', ['a/b', 'a/'], ['a', 'a/b/c']],
+  ['a/+/c', ['a/b/c', 'a//c'], ['a/b', 'a/b/b/c']],
+  ['+/b/#', ['a/b', 'a/b/c', '/b'], ['a/c/b', 'b', '$a/b']],
+  ['$a/#', ['$a', '$a/b'], ['a', 'a/b']],
+  ['$a/+', ['$a/b'], ['$a', '$a/b/c']],
+]
+
+/** Topic Names and Filters. */
+export const topics: Table = {
+  title: '4.7 Topic Names and Topic Filters',
+  rows: [
+    ...matching.map(([filter, yes, no]) => ({
+      covers: ['3.1.1 MQTT-3.3.2-3 server' as const, '5.0 MQTT-3.3.2-3 server' as const],
+      name: `${filter} matches ${yes.join(' ')} and not ${no.join(' ')}, live and retained`,
+      steps: [
+        a.connect(),
+        a.send(subscribe(1, filter)),
+        a.expect(suback(1, 0)),
+        b.connect(),
+        b.send(...[...no, ...yes].map((topic) => publish(topic, 'x', { retain: true }))),
+        a.expect(...yes.map((topic) => publish(topic, 'x'))),
+        a.nothing(),
+        c.connect(),
+        c.send(subscribe(1, filter)),
+        c.expect(suback(1, 0)),
+        c.expectAnyOrder(...yes.map((topic) => publish(topic, 'x', { retain: true }))),
+        c.nothing(),
+      ],
+    })),
+    {
+      covers: ['3.1.1 MQTT-4.7.2-1 server', '5.0 MQTT-4.7.2-1 server'],
+      name: 'a filter that starts with a wildcard skips topics that start with $',
+      steps: [
+        a.connect(),
+        a.send(subscribe(1, ['#', '+/monitor/Clients', '+', '+/#'])),
+        a.expect(suback(1, 0, 0, 0, 0)),
+        b.connect(),
+        b.send(publish('$own/monitor/Clients', 'x', { retain: true }), publish('$own', 'x')),
+        a.nothing(),
+        a.send(subscribe(2, ['$own/#'])),
+        a.expect(suback(2, 0), publish('$own/monitor/Clients', 'x', { retain: true })),
+        b.send(publish('$own/monitor/Clients', 'y')),
+        a.expect(publish('$own/monitor/Clients', 'y')),
+        a.nothing(),
+      ],
+    },
+    {
+      covers: [
+        '3.1.1 MQTT-4.7.1-2 server',
+        '3.1.1 MQTT-4.7.1-3 server',
+        '5.0 MQTT-4.7.1-1 server',
+        '5.0 MQTT-4.7.1-2 server',
+      ],
+      name: 'filters with a wildcard in the wrong place are refused',
+      steps: (version) =>
+        ['a#', 'a/#/b', '#/a', 'a/b#', '##', 'a+', '+a', 'a/+b', 'a/b+/c', '++'].flatMap((filter) => [
+          a.connect(),
+          a.send(frame(0x82, uint16(1), ...noProperties(version), filter, 0)),
+          a.cutOff(0x81),
+          a.connect(),
+          a.send(frame(0xa2, uint16(1), ...noProperties(version), filter)),
+          a.cutOff(0x81),
+        ]),
+    },
+    {
+      covers: ['3.1.1 MQTT-4.7.3-1 server', '5.0 MQTT-4.7.3-1 server'],
+      name: 'a name or filter of no characters is refused',
+      steps: (version) => [
+        a.connect(),
+        a.send(frame(0x30, '', ...noProperties(version), hex('78'))),
+        a.cutOff(0x82),
+        a.connect(),
+        a.send(frame(0x82, uint16(1), ...noProperties(version), '', 0)),
+        a.cutOff(0x81),
+        a.connect(),
+        a.send(frame(0xa2, uint16(1), ...noProperties(version), '')),
+        a.cutOff(0x81),
+      ],
+    },
+    {
+      covers: [
+        '3.1.1 MQTT-4.7.3-2 server',
+        '3.1.1 MQTT-1.5.3-2 server',
+        '5.0 MQTT-4.7.3-2 server',
+        '5.0 MQTT-1.5.4-2 server',
+      ],
+      name: 'the null character is refused in names and filters',
+      steps: (version) => [
+        a.connect(),
+        a.send(frame(0x30, text('a', 0, 'b'), ...noProperties(version), hex('78'))),
+        a.cutOff(0x81),
+        a.connect(),
+        a.send(frame(0x82, uint16(1), ...noProperties(version), text('a', 0), 0)),
+        a.cutOff(0x81),
+        a.connect(),
+        a.send(frame(0xa2, uint16(1), ...noProperties(version), text(0))),
+        a.cutOff(0x81),
+      ],
+    },
+    {
+      covers: ['3.1.1 MQTT-1.5.3-1 server', '5.0 MQTT-1.5.4-1 server'],
+      name: 'bytes that are no UTF-8, surrogates, and code points too large are refused in filters',
+      steps: (version) =>
+        ['ff', 'c328', 'eda080', 'edbfbf', 'f4908080', 'c1bf'].flatMap((digits) => [
+          a.connect(),
+          a.send(frame(0x82, uint16(1), ...noProperties(version), text(hex(digits)), 0)),
+          a.cutOff(0x81),
+          a.connect(),
+          a.send(frame(0xa2, uint16(1), ...noProperties(version), text(hex(digits)))),
+          a.cutOff(0x81),
+        ]),
+    },
+    {
+      covers: [],
+      versions: [4, 5],
+      name: 'control characters and non-characters are refused',
+      steps: (version) =>
+        ['01', '1f', '7f', 'c280', 'c29f', 'efbfbf', 'efb790', 'f09fbfbf'].flatMap((digits) => [
+          a.connect(),
+          a.send(frame(0x30, text(hex(digits)), ...noProperties(version), hex('78'))),
+          a.cutOff(0x81),
+        ]),
+    },
+    {
+      covers: ['3.1.1 MQTT-1.5.3-3 server', '5.0 MQTT-1.5.4-3 server'],
+      name: 'EF BB BF is a character of a topic like another',
+      steps: [
+        a.connect(),
+        a.send(subscribe(1, ['\u{feff}t', 't\u{feff}'])),
+        a.expect(suback(1, 0, 0)),
+        a.send(publish('\u{feff}t', '1'), publish('t', '2'), publish('t\u{feff}', '3')),
+        a.expect(publish('\u{feff}t', '1'), publish('t\u{feff}', '3')),
+        a.nothing(),
+      ],
+    },
+    {
+      covers: ['3.1.1 MQTT-4.7.3-4 server', '5.0 MQTT-4.7.3-4 server'],
+      name: 'names and filters are compared character for character: case, spaces, slashes, and forms of ä',
+      steps: [
+        a.connect(),
+        a.send(subscribe(1, ['Acc', 'acc/', '/acc', 'a c', '\u{e4}'])),
+        a.expect(suback(1, 0, 0, 0, 0, 0)),
+        a.send(
+          publish('acc'),
+          publish('ACC'),
+          publish('acc//'),
+          publish('//acc'),
+          publish('ac'),
+          publish('a\u{308}'),
+        ),
+        a.nothing(),
+        a.send(publish('Acc'), publish('acc/'), publish('/acc'), publish('a c'), publish('\u{e4}')),
+        a.expect(publish('Acc'), publish('acc/'), publish('/acc'), publish('a c'), publish('\u{e4}')),
+        a.nothing(),
+      ],
+    },
+    {
+      covers: ['3.1.1 MQTT-4.7.3-3 server', '5.0 MQTT-4.7.3-3 server'],
+      name: 'a name of 65,535 bytes goes through',
+      steps: [
+        a.connect(),
+        a.send(subscribe(1, 't'.repeat(65535)), publish('t'.repeat(65535), 'x')),
+        a.expect(suback(1, 0), publish('t'.repeat(65535), 'x')),
+        a.send(unsubscribe(2, 't'.repeat(65535))),
+        a.expect(unsuback(2, 0)),
+      ],
+    },
+    {
+      covers: [],
+      versions: [4, 5],
+      name: 'letters of every script go through',
+      steps: [
+        a.connect(),
+        a.send(subscribe(1, 'Ελλάδα/日本/🦊/+'), publish('Ελλάδα/日本/🦊/ü', 'x')),
+        a.expect(suback(1, 0), publish('Ελλάδα/日本/🦊/ü', 'x')),
+      ],
+    },
+    {
+      covers: [],
+      versions: [4, 5],
+      name: '200 levels go through, more do not',
+      steps: [
+        a.connect(),
+        a.send(subscribe(1, '#'), publish('/'.repeat(199), 'x')),
+        a.expect(suback(1, 0), publish('/'.repeat(199), 'x')),
+        a.send(publish('/'.repeat(200), 'x')),
+        a.cutOff(0x81),
+        b.connect(),
+        b.send(subscribe(1, '/'.repeat(199))),
+        b.expect(suback(1, 0)),
+        b.send(subscribe(2, '/'.repeat(200))),
+        b.cutOff(0x81),
+      ],
+    },
+    {
+      covers: [],
+      versions: [4, 5],
+      name: 'no one publishes below $SYS',
+      steps: (version) => [
+        a.connect(),
+        b.connect(),
+        b.send(subscribe(1, '$SYS/own/#')),
+        b.expect(suback(1, 0)),
+        a.send(publish('$SYS/own/x', 'x'), publish('$SYS/own/x', 'x', { qos: 1, packetId: 1 })),
+        a.expect(puback(1, version === 5 ? 0x87 : 0)),
+        b.nothing(),
+      ],
+    },
+    {
+      covers: [],
+      versions: [5],
+      name: 'a filter that starts with $share and is no shared one, or like it, is one like any other',
+      steps: [
+        a.connect(),
+        a.send(subscribe(1, ['$shared/g/t', '$SHARE/g/t'])),
+        a.expect(suback(1, 0, 0)),
+        a.send(publish('$shared/g/t', 'x'), publish('$SHARE/g/t', 'y'), publish('t', 'z')),
+        a.expect(publish('$shared/g/t', 'x'), publish('$SHARE/g/t', 'y')),
+        a.nothing(),
+      ],
+    },
+  ],
+}
