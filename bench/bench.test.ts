@@ -1,0 +1,53 @@
+// Benchmarks run, on little work: this says that they measure something, not what.
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+
+const run = promisify(execFile)
+const root = join(import.meta.dirname, '..')
+
+/** What `npm run bench -- …` does once it has built. */
+async function bench(...args: string[]): Promise<string> {
+  const script = ['--conditions=@pipit/source', join(root, 'bench', 'run.ts'), ...args]
+  const { stdout, stderr } = await run(process.execPath, script, { cwd: root })
+  return stdout + stderr
+}
+
+test('without a name, lists what there is; README.md names only such', async () => {
+  const list = await bench()
+  const named = [...readFileSync(join(root, 'README.md'), 'utf8').matchAll(/^npm run bench -- (\w+)/gm)]
+  expect(named.length).toBeGreaterThan(0)
+  for (const [, name] of named) expect(list).toContain(`  ${name} `)
+})
+
+test('an unknown name is refused', async () => {
+  await expect(bench('nothing')).rejects.toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('"nothing"'),
+  })
+})
+
+test('broker --smoke: every message arrives, once and in order, at our broker', async () => {
+  const lines = (await bench('broker', '--smoke')).split('\n').filter((line) => line.includes(', pipit:'))
+  expect(lines).toEqual([
+    'pairs-qos0, pipit: 20000 of 20000 delivered',
+    'pairs-qos1, pipit: 20000 of 20000 delivered',
+    'one-to-100, pipit: 50000 of 50000 delivered',
+  ])
+})
+
+// Again if it fails: another program may take the port between the look for a free one and its use.
+test('latency prints the median in milliseconds', { retry: 2 }, async () => {
+  // Exit code 1 says "above the target", which a busy machine may be.
+  const output = await bench('latency', '--messages', '20').catch((error: { stdout: string }) => error.stdout)
+  expect(output).toMatch(/median from publish to callback: \d+\.\d{3} ms/)
+})
+
+test('client: both libraries publish and receive in a case, and the ratio is shown', async () => {
+  for (const name of ['publish QoS 2, 16', 'receive QoS 2, 16']) {
+    const output = await bench('client', '--only', name, '--rounds', '1', '--scale', '0.05')
+    expect(output).toMatch(new RegExp(`^${name} bytes +[\\d,]+ +[\\d,]+ +\\d+\\.\\d$`, 'm'))
+  }
+})
