@@ -234,6 +234,8 @@ function degrees(most: number): (text: string) => number {
   }
 }
 
+const FIRST_BATCH_TIMEOUT_MS = 2_000
+
 /** Collects until a signal comes, and shows how it goes. */
 async function run(
   given: FeedGiven,
@@ -248,6 +250,9 @@ async function run(
   collector.on('disconnect', ({ error }) => view.note(`${collector.name}: disconnected: ${error.message}`))
   collector.on('alert', (alert) => view.note(`${collector.name}: ${describe(alert)}`))
   collector.start()
+  // Said when the file is there and names the collector, so that `collect status` beside it finds both; a
+  // file that cannot be written is an alert and holds nothing up.
+  await store.flush(FIRST_BATCH_TIMEOUT_MS)
   view.note(`${collector.name}: collecting into ${given.db}`)
   const over = new AbortController()
   if (simulated !== undefined) void strike(collector, simulated, over.signal)
