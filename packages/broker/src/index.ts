@@ -1,3 +1,4 @@
+export type { AccessOptions, HttpAccessOptions, JwtOptions } from './auth/access-options.ts'
 export type {
   Access,
   Authenticate,
@@ -34,6 +35,7 @@ export { ConfiguredListeners } from './configured-listeners.ts'
 export type { HookClient, HookMessage, Hooks, PublishVerdict, Refusal, SubscribeVerdict } from './hooks.ts'
 export type { Accept, ByteStream, Listener, StreamOwner } from './listeners/stream.ts'
 export type { TcpListenOptions } from './listeners/tcp.ts'
+export type { TlsCertificate, TlsOptions, TlsVersion } from './listeners/tls-options.ts'
 export type { WebSocketListenOptions } from './listeners/websocket.ts'
 export type { LocalMessage, LocalSubscribeOptions, LocalSubscription } from './local.ts'
 export type { ClientInfo } from './metrics/clients.ts'

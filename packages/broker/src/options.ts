@@ -1,4 +1,5 @@
 import type { QoS } from '@pipit/protocol'
+import type { AccessOptions } from './auth/access-options.ts'
 import type { Authenticator } from './auth/authenticator.ts'
 import type { Logger } from './broker.ts'
 import type { Hooks } from './hooks.ts'
@@ -120,6 +121,10 @@ export interface BrokerOptions extends Hooks {
   /** Ways to authenticate in several packets, such as `new ScramSha256(…)`; a client that asks for another
    *  method is refused with 0x8C. */
   readonly authenticators?: readonly Authenticator[]
+  /** Who may come in and do what, where a listener does not say otherwise. */
+  readonly access?: AccessOptions
+  /** Let listeners on addresses beyond this machine do without passwords or TLS; default false. */
+  readonly insecure?: boolean
   /** The data folder; without it nothing survives the process. */
   readonly data?: string
   /** When what has to survive is acknowledged; default `always`: when the disk has it. */

@@ -2,9 +2,11 @@ import { once } from 'node:events'
 import { lstat, unlink } from 'node:fs/promises'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { isMainThread } from 'node:worker_threads'
+import type { AccessOptions } from '../auth/access-options.ts'
 import { type ProxyProtocol, readProxyHeader } from './proxy.ts'
 import { addressOf, bracket } from './sockets.ts'
 import type { Listener } from './stream.ts'
+import type { TlsOptions } from './tls-options.ts'
 
 /** Where and how to listen for sockets, whatever is spoken on them. */
 export interface SocketListenOptions {
@@ -23,6 +25,14 @@ export interface SocketListenOptions {
   readonly proxyProtocol?: ProxyProtocol
   /** How long the PROXY header may take, milliseconds; default 5000. */
   readonly proxyTimeoutMs?: number
+  /** Speak TLS. */
+  readonly tls?: TlsOptions
+  /** Who may come in here and do what, instead of what the broker's `access` says. */
+  readonly access?: AccessOptions
+  /** Listen on an address beyond this machine although clients need no password, or without TLS. */
+  readonly insecure?: boolean
+  /** Connections at a time through this listener; more are closed. Default: as the broker's limits say. */
+  readonly maximumConnections?: number
 }
 
 /** Where to listen when it is not a port. */
