@@ -64,9 +64,13 @@ function isOf(type: OptionType, value: unknown): boolean {
 
 /** A key that does not exist, as a line without its place. */
 export function unknownKey(key: string, rows: readonly OptionRow[] = OPTIONS): string {
-  const known = [...rows.map((row) => row.key), ...(rows === OPTIONS ? SECTIONS : [])]
-  const near = nearest(key, known)
-  return `there is no option "${key}"${near === undefined ? '' : `; did you mean ${near}?`}`
+  return unknownWord(key, [...rows.map((row) => row.key), ...(rows === OPTIONS ? SECTIONS : [])])
+}
+
+/** An option that is none of those known, as a line without its place. */
+export function unknownWord(word: string, known: readonly string[]): string {
+  const near = nearest(word, known)
+  return `there is no option "${word}"${near === undefined ? '' : `; did you mean ${near}?`}`
 }
 
 /** The known word that differs least, when it differs by less than half. */
