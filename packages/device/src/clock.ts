@@ -14,3 +14,13 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer)
   },
 }
+
+/** What a device believes the time to be: seconds since 1970, with a fraction. It may jump, run backwards and
+ *  begin at 1970 after a power cut. */
+export type WallClock = () => number
+
+/** The runtime's time of day. */
+export const systemWallClock: WallClock = () => Date.now() / 1000
+
+/** A number of 0 to below 1. */
+export type Random = () => number

@@ -1,4 +1,21 @@
-export { type Clock, systemClock } from './clock.ts'
+export { DeviceClient } from './client/device-client.ts'
+export type { MessageCallback } from './client/inbox.ts'
+export type { DeviceClientOptions, DeviceWill } from './client/options.ts'
+export { type Clock, type Random, systemClock, systemWallClock, type WallClock } from './clock.ts'
+export {
+  type ConfigurationFile,
+  type ConfigurationStore,
+  memoryConfiguration,
+} from './configuration/store.ts'
+export type {
+  CycleClient,
+  CycleOptions,
+  CycleReport,
+  KeepOptions,
+  KeptMessages,
+  OutgoingMessage,
+  Wake,
+} from './cycle/types.ts'
 export { DARK, hue, mix, onScreen, type Rgbw, WHITE } from './lights/colour.ts'
 export {
   LIGHT_ACTIONS,
@@ -17,6 +34,20 @@ export {
   deviceTopics,
   statusWill,
 } from './link.ts'
+export { ReceivedMessage } from './message.ts'
+export {
+  type AttemptDecision,
+  afterAttempt,
+  DEFAULT_RECONNECT,
+  decideAttempt,
+  FRESH,
+  type ReconnectSettings,
+  type ReconnectState,
+  type WakeTime,
+  waitAfter,
+} from './reconnect/policy.ts'
 export { type RunningSensor, type RunSensorOptions, runSensor } from './sensors/run-sensor.ts'
 export type { Reading, Sensor } from './sensors/sensor.ts'
 export { SimulatedTemperature, type TemperatureOptions } from './sensors/temperature.ts'
+export { SimulatedBroker } from './simulation/broker.ts'
+export type { OpenWire, Traffic, Wire, WireReceiver } from './wire.ts'
