@@ -52,6 +52,7 @@ export const PACKAGES: Readonly<Record<string, PackageRule>> = {
       ['files', 'printable'],
       ['metrics', 'listeners', 'buffer-pool', 'hooks', 'local', 'throttle', 'admission', 'turn', 'options'],
       'config',
+      'mosquitto',
       'output',
       'routing',
       'sessions',
@@ -89,7 +90,7 @@ export const PACKAGES: Readonly<Record<string, PackageRule>> = {
     name: '@pipit/bridge',
     imports: ['client', 'protocol'],
     node: 'anywhere',
-    layers: [],
+    layers: ['errors', 'engine', 'sqlite', 'worker', 'api'],
   },
   collectors: {
     name: '@pipit/collectors',
