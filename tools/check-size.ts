@@ -7,7 +7,7 @@ import sizeLimit from 'size-limit'
 import { bundle } from './browser/bundle.ts'
 
 /** Bytes after gzip. The goal is 16,000; what there is must not grow meanwhile. */
-const BUDGET = 31_500
+const BUDGET = 27_500
 const GOAL = 16_000
 
 const folder = mkdtempSync(join(tmpdir(), 'pipit-size-'))

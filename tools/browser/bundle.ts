@@ -7,12 +7,12 @@ import { build, type Plugin } from 'esbuild'
 const packages = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'packages')
 const client = join(packages, 'client')
 
-/** Nobody sends a page what clients send: it goes without the server's half of the codec. */
+/** A page gets the small codec: it reads what servers send and writes what clients send. */
 const clientSide: Plugin = {
   name: 'client side',
   setup({ onResolve }) {
-    const path = join(packages, 'protocol', 'src', 'small', 'server-side.ts')
-    onResolve({ filter: /\/server-side\.ts$/ }, () => ({ path }))
+    const path = join(packages, 'protocol', 'src', 'small', 'index.ts')
+    onResolve({ filter: /^@pipit\/protocol$/ }, () => ({ path }))
   },
 }
 

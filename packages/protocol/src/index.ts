@@ -2,6 +2,7 @@ export { decodeBody } from './codec/decode.ts'
 export { encode, encodedLength, encodeInto } from './codec/encode.ts'
 export { subscriptionOptions } from './codec/encode-subscribe.ts'
 export { Frames, LARGEST_PACKET } from './codec/frames.ts'
+export { NO_PROPERTIES } from './codec/no-properties.ts'
 export * from './codec/packets.ts'
 export { Parser, type ParserOptions } from './codec/parser.ts'
 export { propertiesLength, readProperties, writeProperties } from './codec/properties.ts'
@@ -10,7 +11,6 @@ export {
   type ConnackProperties,
   type ConnectProperties,
   type DisconnectProperties,
-  NO_PROPERTIES,
   PROPERTIES,
   type PropertyPlace,
   type PublishProperties,
@@ -21,15 +21,8 @@ export {
   type WillProperties,
 } from './codec/property-table.ts'
 export { EMPTY, Reader, variableByteIntegerLength } from './codec/reader.ts'
-export {
-  isReasonCodeOf,
-  REASON_CODES,
-  RETURN_CODES,
-  type ReasonCode,
-  reasonCodeForReturnCode,
-  reasonCodeName,
-  returnCodeFor,
-} from './codec/reason-codes.ts'
+export { isReasonCodeOf, REASON_CODES, type ReasonCode, reasonCodeName } from './codec/reason-codes.ts'
+export { RETURN_CODES, reasonCodeForReturnCode, returnCodeFor } from './codec/return-codes.ts'
 export { decodeUtf8, utf8Length, writeUtf8 } from './codec/utf8.ts'
 export { Writer } from './codec/writer.ts'
 export { FramingError, MalformedPacketError, MqttError, ProtocolError } from './errors.ts'

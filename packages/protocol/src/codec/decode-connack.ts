@@ -1,10 +1,11 @@
 import { MalformedPacketError, ProtocolError } from '../errors.ts'
 import { readReasonCode } from './fields.ts'
+import { NO_PROPERTIES } from './no-properties.ts'
 import type { Connack, ProtocolVersion } from './packets.ts'
 import { readProperties } from './properties.ts'
-import { type ConnackProperties, NO_PROPERTIES } from './property-table.ts'
+import type { ConnackProperties } from './property-table.ts'
 import type { Reader } from './reader.ts'
-import { reasonCodeForReturnCode } from './reason-codes.ts'
+import { reasonCodeForReturnCode } from './return-codes.ts'
 
 export function decodeConnack(reader: Reader, version: ProtocolVersion): Connack {
   const flags = reader.byte('Connect Acknowledge Flags')

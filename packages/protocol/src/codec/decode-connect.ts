@@ -1,9 +1,10 @@
 import { MalformedPacketError, ProtocolError } from '../errors.ts'
 import { topicNameFault } from '../topics/names.ts'
 import { checkResponseTopic } from './fields.ts'
+import { NO_PROPERTIES } from './no-properties.ts'
 import type { Connect, ProtocolVersion, QoS, Will } from './packets.ts'
 import { readProperties } from './properties.ts'
-import { type ConnectProperties, NO_PROPERTIES, type WillProperties } from './property-table.ts'
+import type { ConnectProperties, WillProperties } from './property-table.ts'
 import type { Reader } from './reader.ts'
 import { decodeUtf8 } from './utf8.ts'
 

@@ -1,8 +1,8 @@
 import { ProtocolError } from '../errors.ts'
 import { readPacketId, readReasonCode } from './fields.ts'
+import { NO_PROPERTIES } from './no-properties.ts'
 import type { ProtocolVersion, Suback, Unsuback } from './packets.ts'
 import { readProperties } from './properties.ts'
-import { NO_PROPERTIES } from './property-table.ts'
 import type { Reader } from './reader.ts'
 import type { ReasonCode } from './reason-codes.ts'
 

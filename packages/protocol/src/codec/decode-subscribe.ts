@@ -1,9 +1,9 @@
 import { MalformedPacketError, ProtocolError } from '../errors.ts'
 import { parseSharedFilter, sharedFilterFault, wildcardFault } from '../topics/filters.ts'
 import { readPacketId } from './fields.ts'
+import { NO_PROPERTIES } from './no-properties.ts'
 import type { ProtocolVersion, QoS, RetainHandling, Subscribe, Subscription, Unsubscribe } from './packets.ts'
 import { readProperties } from './properties.ts'
-import { NO_PROPERTIES } from './property-table.ts'
 import type { Reader } from './reader.ts'
 
 export function decodeSubscribe(reader: Reader, version: ProtocolVersion): Subscribe {

@@ -1,7 +1,10 @@
 import { MalformedPacketError, ProtocolError } from '../errors.ts'
 import { decodeConnack } from './decode-connack.ts'
+import { decodeConnect } from './decode-connect.ts'
 import { decodeSuback, decodeUnsuback } from './decode-suback.ts'
+import { decodeSubscribe, decodeUnsubscribe } from './decode-subscribe.ts'
 import { checkResponseTopic, readPacketId, readReasonCode, readTopicName, reservedType } from './fields.ts'
+import { NO_PROPERTIES } from './no-properties.ts'
 import {
   type Auth,
   type Disconnect,
@@ -12,9 +15,8 @@ import {
   type QoS,
 } from './packets.ts'
 import { readProperties } from './properties.ts'
-import { type AuthProperties, NO_PROPERTIES, type PublishProperties } from './property-table.ts'
+import type { AuthProperties, PublishProperties } from './property-table.ts'
 import type { Reader } from './reader.ts'
-import { decodeConnect, decodeSubscribe, decodeUnsubscribe } from './server-side.ts'
 import type { TopicCache } from './topic-cache.ts'
 
 /** Flags of the fixed header that each packet type must carry; PUBLISH has its own meaning for them,

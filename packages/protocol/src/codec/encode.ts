@@ -1,6 +1,9 @@
 import { checkPacketId, checkQoS, checkReasonCode, topicNameLength, withLength } from './checks.ts'
+import { connackLength, writeConnack } from './encode-connack.ts'
 import { connectLength, writeConnect } from './encode-connect.ts'
+import { subackLength, unsubackLength, writeReasonCodes } from './encode-suback.ts'
 import { subscribeLength, unsubscribeLength, writeSubscribe, writeUnsubscribe } from './encode-subscribe.ts'
+import { NO_PROPERTIES } from './no-properties.ts'
 import type {
   Auth,
   Disconnect,
@@ -14,9 +17,7 @@ import type {
   Pubrel,
 } from './packets.ts'
 import { propertiesLength, writeProperties } from './properties.ts'
-import { NO_PROPERTIES } from './property-table.ts'
 import { variableByteIntegerLength } from './reader.ts'
-import { connackLength, subackLength, unsubackLength, writeConnack, writeReasonCodes } from './server-side.ts'
 import { TopicBytes } from './topic-bytes.ts'
 import { Writer } from './writer.ts'
 

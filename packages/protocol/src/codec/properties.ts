@@ -1,11 +1,6 @@
 import { MalformedPacketError, ProtocolError } from '../errors.ts'
-import {
-  NO_PROPERTIES,
-  PROPERTIES,
-  type PropertyPlace,
-  type PropertyRow,
-  type UserProperty,
-} from './property-table.ts'
+import { NO_PROPERTIES } from './no-properties.ts'
+import { PROPERTIES, type PropertyPlace, type PropertyRow, type UserProperty } from './property-table.ts'
 import { type Reader, variableByteIntegerLength } from './reader.ts'
 import { utf8Length } from './utf8.ts'
 import type { Writer } from './writer.ts'

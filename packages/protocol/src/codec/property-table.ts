@@ -129,6 +129,3 @@ export interface SubscribeProperties extends PropertiesOf<'SUBSCRIBE'> {}
 export interface UnsubscribeProperties extends PropertiesOf<'UNSUBSCRIBE'> {}
 export interface DisconnectProperties extends PropertiesOf<'DISCONNECT'> {}
 export interface AuthProperties extends PropertiesOf<'AUTH'> {}
-
-/** What a packet without properties has: one frozen object shared by all. */
-export const NO_PROPERTIES: Readonly<Record<string, never>> = Object.freeze({})

@@ -1,12 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import {
-  isReasonCodeOf,
-  REASON_CODES,
-  RETURN_CODES,
-  reasonCodeForReturnCode,
-  reasonCodeName,
-  returnCodeFor,
-} from './reason-codes.ts'
+import { isReasonCodeOf, REASON_CODES, reasonCodeName } from './reason-codes.ts'
+import { RETURN_CODES, reasonCodeForReturnCode, returnCodeFor } from './return-codes.ts'
 
 /** The codes of each packet, written from its own section of MQTT 5.0. */
 const SPECIFIED = {

@@ -1,0 +1,16 @@
+// The protocol as a page's client gets it: what servers send is read, what clients send is written.
+
+export { NO_PROPERTIES } from '../codec/no-properties.ts'
+export { reasonCodeForReturnCode } from '../codec/return-codes.ts'
+export { utf8Length } from '../codec/utf8.ts'
+export { MalformedPacketError, MqttError, ProtocolError } from '../errors.ts'
+export { InboundAliases, OutboundAliases } from '../session/aliases.ts'
+export { Inbound } from '../session/inbound.ts'
+export { KeepAlive } from '../session/keep-alive.ts'
+export { AWAITING_PUBACK, AWAITING_PUBCOMP, AWAITING_PUBREC, Outbound } from '../session/outbound.ts'
+export { checkTopicFilter, matches, parseSharedFilter } from '../topics/filters.ts'
+export { checkTopicName } from '../topics/names.ts'
+export { SubscriptionIndex } from '../topics/subscription-index.ts'
+export { encode, encodedLength, encodeInto, propertiesLength } from './encode.ts'
+export { Parser } from './parser.ts'
+export { reasonCodeName } from './reason-codes.ts'
