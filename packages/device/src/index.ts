@@ -16,16 +16,7 @@ export type {
   OutgoingMessage,
   Wake,
 } from './cycle/types.ts'
-export { DARK, hue, mix, onScreen, type Rgbw, WHITE } from './lights/colour.ts'
-export {
-  LIGHT_ACTIONS,
-  type LightAction,
-  type LightCommand,
-  LightCommandError,
-  parseLightCommand,
-} from './lights/commands.ts'
-export { FRAME_MS, Light, type LightEffect, type LightState } from './lights/light.ts'
-export { type RunLightOptions, type RunningLight, runLight } from './lights/run-light.ts'
+export * from './lights/exports.ts'
 export {
   DEFAULT_PREFIX,
   type DeviceLink,

@@ -2,6 +2,8 @@
 export interface DeviceMessage {
   readonly topic: string
   readonly payload: Uint8Array
+  /** What came with it in MQTT 5.0. */
+  readonly properties?: { readonly userProperties?: readonly (readonly [name: string, value: string])[] }
 }
 
 export interface DevicePublishOptions {

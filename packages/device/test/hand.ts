@@ -47,8 +47,7 @@ export class HandLink implements DeviceLink {
   failing: Error | undefined = undefined
   private readonly waiters: (() => void)[] = []
   private readonly connectHandlers = new Set<() => void>()
-  private readonly queue: (DeviceMessage | undefined)[] = []
-  private wake: (() => void) | undefined = undefined
+  private readonly inboxes = new Map<string, Inbox>()
 
   async publish(topic: string, payload: string | Uint8Array, options?: DevicePublishOptions): Promise<void> {
     if (this.failing !== undefined) throw this.failing
@@ -62,7 +61,9 @@ export class HandLink implements DeviceLink {
 
   async subscribe(filter: string): Promise<AsyncIterable<DeviceMessage>> {
     this.subscribed.push(filter)
-    return this.messages()
+    const inbox = new Inbox()
+    this.inboxes.set(filter, inbox)
+    return inbox.messages()
   }
 
   onConnect(handler: () => void): () => void {
@@ -74,14 +75,13 @@ export class HandLink implements DeviceLink {
     for (const handler of this.connectHandlers) handler()
   }
 
-  tell(payload: string): void {
-    this.queue.push({ topic: this.subscribed[0] ?? '', payload: new TextEncoder().encode(payload) })
-    this.wake?.()
+  /** Hands a message to who subscribed its topic; without one, to the first. */
+  tell(payload: string, topic = this.subscribed[0] ?? '', properties?: DeviceMessage['properties']): void {
+    this.inboxes.get(topic)?.push({ topic, payload: new TextEncoder().encode(payload), properties })
   }
 
   end(): void {
-    this.queue.push(undefined)
-    this.wake?.()
+    for (const inbox of this.inboxes.values()) inbox.push(undefined)
   }
 
   /** The `count` first things said, once there are as many. */
@@ -89,8 +89,18 @@ export class HandLink implements DeviceLink {
     while (this.said.length < count) await new Promise<void>((resolve) => this.waiters.push(resolve))
     return this.said.splice(0, count)
   }
+}
 
-  private async *messages(): AsyncGenerator<DeviceMessage> {
+class Inbox {
+  private readonly queue: (DeviceMessage | undefined)[] = []
+  private wake: (() => void) | undefined = undefined
+
+  push(message: DeviceMessage | undefined): void {
+    this.queue.push(message)
+    this.wake?.()
+  }
+
+  async *messages(): AsyncGenerator<DeviceMessage> {
     for (;;) {
       while (this.queue.length > 0) {
         const message = this.queue.shift()

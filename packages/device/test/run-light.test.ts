@@ -124,3 +124,67 @@ test('stop() says offline once and leaves no timer', async () => {
 test('runLight() refuses a prefix that no topic can have', async () => {
   await expect(runLight(new HandLink(), { prefix: 'a/#' })).rejects.toThrow(/prefix is "a\/#"/)
 })
+
+test('runLight() with homeAssistant obeys its JSON schema too and says both states, retained', async () => {
+  const link = new HandLink()
+  await runLight(link, { clock: new HandClock(), homeAssistant: true })
+  expect(link.subscribed).toEqual(['sensors/esp32-s3/led/control', 'sensors/esp32-s3/led/ha/set'])
+  expect((await link.heard(3)).map(({ topic }) => topic)).toContain('sensors/esp32-s3/led/ha/state')
+  link.tell('{"brightness":100}', 'sensors/esp32-s3/led/ha/set')
+  link.tell('{"state":"ON","color":{"g":7}}', 'sensors/esp32-s3/led/ha/set')
+  const said = (await link.heard(4)).filter(({ topic }) => topic.endsWith('/ha/state'))
+  expect(said.map(({ options }) => options)).toEqual([retained, retained])
+  expect(JSON.parse(said[1]?.payload ?? '')).toEqual({
+    state: 'ON',
+    brightness: 100,
+    color_mode: 'rgbw',
+    color: { r: 0, g: 7, b: 0, w: 255 },
+    effect: 'none',
+  })
+  link.tell('{"brightness":300}', 'sensors/esp32-s3/led/ha/set')
+  const [answer] = await link.heard(1)
+  expect(answer?.topic).toBe('sensors/esp32-s3/led/error')
+  expect(JSON.parse(answer?.payload ?? '')).toMatchObject({ field: 'brightness', given: 300 })
+})
+
+test('runLight() tells the times of a command that someone follows', async () => {
+  const link = new HandLink()
+  let micros = 1000
+  const traceClock = { name: 'hand', now: () => micros++ }
+  await runLight(link, { clock: new HandClock(), traceClock })
+  await link.heard(2)
+  const followed = { userProperties: [['a', 'b'] as const, ['pipit-trace', 'abc'] as const] }
+  link.tell('{"action":"on"}', undefined, followed)
+  const [times, state] = await link.heard(2)
+  expect(times?.topic).toBe('sensors/esp32-s3/led/trace')
+  expect(JSON.parse(times?.payload ?? '')).toEqual({
+    id: 'abc',
+    clock: 'hand',
+    received: 1000,
+    updated: 1001,
+  })
+  expect(state?.topic).toBe('sensors/esp32-s3/led/state')
+  link.tell('{"action":"oops"}', undefined, followed)
+  const [refused] = await link.heard(2)
+  expect(JSON.parse(refused?.payload ?? '')).toMatchObject({
+    refused: expect.stringMatching(/^action is "oops"/),
+  })
+  link.tell('{"action":"on"}')
+  expect((await link.heard(1))[0]?.topic).toBe('sensors/esp32-s3/led/state')
+})
+
+test('runLight() tells what the wires get, after gamma and the power limit', async () => {
+  const link = new HandLink()
+  const currents: number[] = []
+  await runLight(link, {
+    clock: new HandClock(),
+    output: { power: { limitMilliamperes: 15 } },
+    onShow: (_, __, { milliamperes }) => void currents.push(milliamperes),
+  })
+  await link.heard(2)
+  link.tell('{"action":"on"}')
+  await link.heard(1)
+  expect(currents[0]).toBe(0)
+  expect(currents[1]).toBeLessThanOrEqual(15)
+  expect(currents[1]).toBeGreaterThan(14.9)
+})

@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest'
-import { LightCommandError, parseLightCommand } from './commands.ts'
+import { commandOf, parseLightCommand, updateOf } from './commands.ts'
+import { LightCommandError } from './fields.ts'
 
 const range = 'it takes a whole number from 0 to 255'
 const object = 'a command is an object such as {"action":"set_color","r":255,"g":0,"b":0,"w":0}'
 const all = 'takes r, g, b and w, each a whole number from 0 to 255'
-const actions = 'it takes set_color, on, off, set_brightness, blink, fade or rainbow'
+const actions = 'it takes set_color, on, off, toggle, set_brightness, blink, fade, rainbow, effect or update'
 
 const good: [string, object][] = [
   ['{"action":"set_color","r":255,"g":0,"b":0,"w":0}', { action: 'set_color', r: 255, g: 0, b: 0, w: 0 }],
@@ -24,6 +25,19 @@ const good: [string, object][] = [
     { action: 'fade', to: { r: 1, g: 2, b: 3, w: 4 }, durationMs: 1000 },
   ],
   ['{"action":"rainbow","duration_ms":600000}', { action: 'rainbow', durationMs: 600000 }],
+  ['{"action":"toggle"}', { action: 'toggle' }],
+  ['{"action":"off","transition_ms":2000}', { action: 'off', transitionMs: 2000 }],
+  ['{"action":"effect","effect":"candle"}', { action: 'effect', effect: 'candle' }],
+  ['{"action":"effect","effect":"none"}', { action: 'effect', effect: 'none' }],
+  ['{"action":"update","brightness":9}', { action: 'update', update: { brightness: 9 } }],
+  [
+    '{"action":"update","on":true,"g":7,"effect":"pulse","duration_ms":500,"transition_ms":0,"flash_ms":100}',
+    {
+      action: 'update',
+      update: { on: true, colour: { g: 7 }, effect: 'pulse', turnMs: 500, transitionMs: 0, flashMs: 100 },
+    },
+  ],
+  ['{"action":"update","color_temp_kelvin":2700}', { action: 'update', update: { kelvin: 2700 } }],
 ]
 
 test.each(good)('parseLightCommand() reads %s', (text, command) => {
@@ -64,6 +78,32 @@ const bad: [string, string | undefined, string][] = [
     'duration_ms',
     'duration_ms is 99; it takes a whole number from 100 to 600000',
   ],
+  [
+    '{"action":"update"}',
+    undefined,
+    'nothing is to change; update takes at least one of on, r, g, b, w, brightness, color_temp_kelvin, effect and flash_ms',
+  ],
+  ['{"action":"update","on":"yes"}', 'on', 'on is "yes"; it takes true, false or "toggle"'],
+  [
+    '{"action":"update","r":1,"color_temp_kelvin":2700}',
+    'color_temp_kelvin',
+    'color_temp_kelvin is 2700; it does not go with r, g, b and w',
+  ],
+  [
+    '{"action":"update","color_temp_kelvin":1999}',
+    'color_temp_kelvin',
+    'color_temp_kelvin is 1999; it takes a whole number from 2000 to 6535',
+  ],
+  [
+    '{"action":"effect","effect":"sparkle"}',
+    'effect',
+    'effect is "sparkle"; it takes blink, fade, rainbow, pulse, strobe, candle, color_wheel or none',
+  ],
+  [
+    '{"action":"on","transition_ms":-1}',
+    'transition_ms',
+    'transition_ms is -1; it takes a whole number from 0 to 600000',
+  ],
   ['{"__proto__":{"action":"on"}}', 'action', `action is missing; ${actions}`],
 ]
 
@@ -82,6 +122,18 @@ test('parseLightCommand() refuses bytes that are not UTF-8', () => {
 test('parseLightCommand() shortens a long value in its message', () => {
   const refused = caught(() => parseLightCommand(JSON.stringify({ action: 'x'.repeat(500) })))
   expect(refused.message.length).toBeLessThan(200)
+})
+
+test('commandOf() writes what parseLightCommand() and updateOf() read', () => {
+  const updates = [
+    { on: true, colour: { r: 1, w: 4 }, transitionMs: 300 },
+    { on: 'toggle' as const },
+    { kelvin: 3000, brightness: 12 },
+    { effect: 'strobe' as const, turnMs: 200, flashMs: 2000 },
+  ]
+  for (const update of updates) {
+    expect(updateOf(parseLightCommand(JSON.stringify(commandOf(update))))).toEqual(update)
+  }
 })
 
 function caught(work: () => unknown): LightCommandError {

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { hue, mix, onScreen } from './colour.ts'
+import { fromHueSaturation, fromKelvin, fromXy, hue, hueSaturation, mix, onScreen } from './colour.ts'
 import { type LightCommand, parseLightCommand } from './commands.ts'
+import { EFFECT_NAMES } from './effects.ts'
 import { FRAME_MS, Light } from './light.ts'
 
 const red = { r: 255, g: 0, b: 0, w: 0 }
@@ -139,4 +140,136 @@ test('Light shows whole bytes at every moment, and its next change is never in t
       }
     }),
   )
+})
+
+test('Light transition begins with what shines, and a new one with what shines then', () => {
+  const light = told(new Light(), 0, { action: 'set_color', ...red, transition_ms: 1000 })
+  expect(light.state).toMatchObject({ on: true, ...red, effect: 'none' })
+  expect([0, 250, 1000].map((now) => light.colourAt(now).r)).toEqual([0, 64, 255])
+  const blue = { r: 0, g: 0, b: 255, w: 0 }
+  told(light, 500, { action: 'set_color', ...blue, transition_ms: 1000 })
+  expect(light.colourAt(500)).toEqual({ r: 128, g: 0, b: 0, w: 0 })
+  expect(light.colourAt(1000)).toEqual({ r: 64, g: 0, b: 128, w: 0 })
+  told(light, 1000, { action: 'off', transition_ms: 500 })
+  expect(light.state.on).toBe(false)
+  expect([1000, 1250, 1500].map((now) => light.colourAt(now).b)).toEqual([128, 64, 0])
+  expect(light.settle(1500)).toBe(false)
+  expect(light.nextChangeAt(1500)).toBeUndefined()
+})
+
+test('Light brightness during a transition bends it without a jump', () => {
+  const light = told(new Light(), 0, { action: 'set_color', ...red, transition_ms: 1000 })
+  told(light, 500, { action: 'set_brightness', brightness: 51 })
+  expect([500, 1000].map((now) => light.colourAt(now).r)).toEqual([128, 51])
+})
+
+test('Light pictures come on a grid of 20 ms however late the timer is', () => {
+  const light = told(new Light(), 7, { action: 'set_color', ...red, transition_ms: 1000 })
+  expect([7, 20, 27, 63].map((now) => light.nextChangeAt(now))).toEqual([27, 27, 47, 67])
+  // A timer that is 3 ms late each time still shows 50 pictures in the second, the last at its end.
+  let pictures = 0
+  let last = 7
+  for (let at = light.nextChangeAt(7); at !== undefined && last < 1007; at = light.nextChangeAt(last)) {
+    last = at + 3
+    pictures++
+  }
+  expect(pictures).toBe(50)
+})
+
+test('Light update changes what it names only, and brightness leaves an effect running', () => {
+  const light = told(new Light(), 0, { action: 'set_color', r: 1, g: 2, b: 3, w: 4 })
+  told(light, 1, { action: 'update', g: 200 })
+  expect(light.state).toMatchObject({ on: true, r: 1, g: 200, b: 3, w: 4, brightness: 255 })
+  told(light, 2, { action: 'effect', effect: 'candle' }, { action: 'update', brightness: 10 })
+  expect(light.state).toMatchObject({ effect: 'candle', brightness: 10 })
+  told(light, 3, { action: 'update', on: 'toggle' })
+  expect(light.state).toMatchObject({ on: false, effect: 'none', brightness: 10 })
+  told(light, 4, { action: 'update', brightness: 20 })
+  expect(light.state.on).toBe(false)
+  told(light, 5, { action: 'update', b: 9 })
+  expect(light.state).toMatchObject({ on: true, g: 200, b: 9 })
+})
+
+test('Light color temperature is told as such until a colour comes', () => {
+  const light = told(new Light(), 0, { action: 'update', color_temp_kelvin: 2700 })
+  expect(light.state).toMatchObject({ on: true, color_temp_kelvin: 2700, ...fromKelvin(2700) })
+  told(light, 1, { action: 'update', r: 0 })
+  expect(light.state).not.toHaveProperty('color_temp_kelvin')
+})
+
+test('Light flash goes by, over an effect or over the dark, and leaves the state as it was', () => {
+  const light = told(new Light(), 0, { action: 'update', flash_ms: 1000 })
+  expect(light.state.on).toBe(false)
+  expect([0, 249, 250, 500, 999, 1000].map((now) => light.colourAt(now).w)).toEqual([255, 255, 0, 255, 0, 0])
+  expect([0, 300, 800].map((now) => light.nextChangeAt(now))).toEqual([250, 500, 1000])
+  expect(light.settle(1000)).toBe(false)
+  expect(light.nextChangeAt(1000)).toBeUndefined()
+})
+
+test.each(EFFECT_NAMES)(
+  'Light effect %s moves, is the same for the same seed and time, and ends',
+  (effect) => {
+    const pictures = (seed: number) => {
+      const light = told(new Light(seed), 0, { action: 'set_color', r: 200, g: 100, b: 50, w: 0 })
+      told(light, 0, { action: 'effect', effect, duration_ms: 1000 })
+      const seen: string[] = []
+      for (let at: number | undefined = 0; at !== undefined && at < 3000; at = light.nextChangeAt(at)) {
+        seen.push(JSON.stringify(light.colourAt(at)))
+      }
+      expect(light.state.effect).toBe(effect)
+      told(light, 3000, { action: 'effect', effect: 'none' })
+      expect(light.colourAt(3000)).toEqual({ r: 200, g: 100, b: 50, w: 0 })
+      expect(light.nextChangeAt(3000)).toBeUndefined()
+      return seen
+    }
+    expect(new Set(pictures(1)).size).toBeGreaterThan(1)
+    expect(pictures(1)).toEqual(pictures(1))
+    if (effect === 'candle') expect(pictures(1)).not.toEqual(pictures(2))
+  },
+)
+
+test('Light transition never jumps: the colour at a command is the colour before it', () => {
+  const transition = fc.record({
+    c: colour,
+    ms: fc.integer({ min: 1, max: 5000 }),
+    wait: fc.integer({ min: 0, max: 6000 }),
+  })
+  fc.assert(
+    fc.property(fc.array(transition, { maxLength: 8 }), (list) => {
+      const light = new Light()
+      let now = 0
+      for (const { c, ms, wait } of list) {
+        const before = light.colourAt(now)
+        light.update({ colour: c, transitionMs: ms }, now)
+        expect(light.colourAt(now)).toEqual(before)
+        expect(light.colourAt(now + ms)).toEqual(c)
+        now += wait
+      }
+    }),
+  )
+})
+
+test('colours of hue and saturation, of xy and of a temperature', () => {
+  expect(fromHueSaturation(0, 100)).toEqual(red)
+  expect(fromHueSaturation(240, 50)).toEqual({ r: 128, g: 128, b: 255, w: 0 })
+  expect(hueSaturation({ r: 128, g: 128, b: 255, w: 9 })).toEqual({ h: 240, s: 50 })
+  expect(hueSaturation(dark)).toEqual({ h: 0, s: 0 })
+  // sRGB's own red, green, blue and white.
+  expect(fromXy(0.64, 0.33)).toEqual({ r: 255, g: 4, b: 2, w: 0 })
+  expect(fromXy(0.3, 0.6)).toMatchObject({ r: 0, g: 255 })
+  expect(fromXy(0.15, 0.06)).toMatchObject({ b: 255 })
+  for (const value of Object.values(onScreen(fromXy(0.3127, 0.329)))) expect(value).toBeGreaterThan(253)
+  const share = fc.double({ min: 0, max: 1, noNaN: true })
+  fc.assert(
+    fc.property(share, share, (x, y) => {
+      const { r, g, b } = fromXy(x, y)
+      expect(Math.max(r, g, b)).toBe(255)
+    }),
+  )
+  // Cold white is nearly all white diode; warm white has red and no blue besides.
+  expect(fromKelvin(6500).w).toBe(255)
+  const warm = fromKelvin(2000)
+  expect(warm.r).toBe(255)
+  expect(warm.b).toBe(0)
+  expect(warm.g).toBeGreaterThan(warm.w)
 })
