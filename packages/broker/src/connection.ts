@@ -90,7 +90,7 @@ export class Connection extends Sender implements StreamOwner {
     this.bytesReceived += chunk.length
     this.lastReceived = this.broker.now()
     if (this.suspended !== undefined) return this.hold(chunk)
-    this.frames.push(chunk)
+    this.frames.push(chunk, this.stream.reusesChunks)
     if (this.throttle === undefined) this.run()
     else this.runThrottled(this.throttle, chunk.length)
   }
@@ -160,6 +160,7 @@ export class Connection extends Sender implements StreamOwner {
         if (first >> 4 === 3 && this.session !== undefined) handlePublish(this, first)
         else {
           checkFrame(this, first)
+          if (keepsBytes(first)) frames.own()
           if (!this.closed) handlePacket(this, this.decode(first))
         }
         if (this.suspended !== undefined) return
@@ -180,8 +181,7 @@ export class Connection extends Sender implements StreamOwner {
 
   /** Handles nothing more of this client until `work` is done; a rejection fails the connection. */
   suspend(work: Promise<void>): void {
-    // What is left of the chunk must survive it.
-    if (this.stream.reusesChunks) throw new Error('a stream that reuses chunks cannot be suspended')
+    this.frames.own()
     this.suspended = work
     this.stream.pause()
     work.then(
@@ -230,7 +230,7 @@ export class Connection extends Sender implements StreamOwner {
 
   private hold(chunk: Uint8Array): void {
     this.held ??= []
-    this.held.push(chunk)
+    this.held.push(this.stream.reusesChunks ? new Uint8Array(chunk) : chunk)
   }
 
   /** Ends the connection for an error: in 5.0 with the DISCONNECT that names it. */
@@ -284,4 +284,10 @@ export class Connection extends Sender implements StreamOwner {
     this.stream.destroy()
     this.broker.connectionEnded(this, why)
   }
+}
+
+/** Says whether what is decoded from a packet may point into its bytes: not for acknowledgements and pings. */
+function keepsBytes(first: number): boolean {
+  const type = first >> 4
+  return type < 4 || (type > 7 && type !== 12)
 }

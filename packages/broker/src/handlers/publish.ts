@@ -48,6 +48,8 @@ export function handlePublish(connection: Connection, first: number): void {
     if (count > 1) connection.packetsReceived += count - 1
     return forwardRun(connection, route, frames.start, offset, count)
   }
+  // A Message points into its chunk, which has to last.
+  if (frames.own()) return handlePublish(connection, first)
   connection.publishesReceived++
   connection.publishBytesReceived += end - offset
   const message = new Message(
@@ -95,14 +97,15 @@ function forwardRun(
     return
   }
   const size = (end - start) / count
+  frames.own()
   for (let i = 0; i < count; i++) {
-    const from = start + i * size
+    const from = frames.start + i * size
     const parts = {
-      bytes,
+      bytes: frames.bytes,
       start: from,
       idOffset: 0,
       expiryOffset: 0,
-      payloadStart: payloadStart + i * size,
+      payloadStart: from + payloadStart - start,
       end: from + size,
     }
     const { wireVersion, session } = connection
@@ -152,6 +155,7 @@ function entryFor(connection: Connection, topic: string): TopicEntry {
 
 function publishDecoded(connection: Connection, first: number): void {
   const { frames, broker } = connection
+  frames.own()
   const packet = connection.decode(first) as Publish
   connection.publishesReceived++
   connection.publishBytesReceived += packet.payload.length

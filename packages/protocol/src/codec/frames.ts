@@ -27,6 +27,8 @@ export class Frames {
 
   private chunk: Uint8Array = NOTHING
   private at = 0
+  /** The chunk's bytes are only valid until `next` says false. */
+  private lent = false
   private held: Uint8Array = NOTHING
   private heldLength = 0
   /** Size of the packet being held; 0 while its fixed header is incomplete. */
@@ -37,11 +39,13 @@ export class Frames {
   }
 
   /** Hands over the next bytes.
+   *  @param lent whoever keeps bytes of a packet, or stops before `next` says false, has to call `own` first
    *  @throws Error when `next` has not said false yet: what is left of the chunk before would be lost */
-  push(chunk: Uint8Array): void {
+  push(chunk: Uint8Array, lent = false): void {
     if (this.at < this.chunk.length) throw new Error('push() before next() said false')
     this.chunk = chunk
     this.at = 0
+    this.lent = lent
   }
 
   /** Moves to the next whole packet, or keeps what there is of it and says false.
@@ -99,6 +103,24 @@ export class Frames {
     return count
   }
 
+  /** Copies a lent chunk from the current packet on, so that its bytes last.
+   *  @returns whether `bytes` and the offsets are others now */
+  own(): boolean {
+    if (!this.lent) return false
+    this.lent = false
+    const isCurrent = this.bytes === this.chunk
+    const from = isCurrent ? this.start : this.at
+    // Not slice(): a Buffer's is a view.
+    this.chunk = new Uint8Array(this.chunk.subarray(from))
+    this.at -= from
+    if (!isCurrent) return false
+    this.bytes = this.chunk
+    this.start = 0
+    this.bodyStart -= from
+    this.end -= from
+    return true
+  }
+
   /** Says whether a packet has begun and not ended. */
   get midPacket(): boolean {
     return this.heldLength > 0
@@ -149,6 +171,7 @@ export class Frames {
     this.chunk = NOTHING
     this.bytes = NOTHING
     this.at = 0
+    this.lent = false
     return false
   }
 

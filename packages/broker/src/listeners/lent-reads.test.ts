@@ -1,0 +1,79 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { readLent } from './lent-reads.ts'
+
+describe('readLent()', () => {
+  test('reads on into a shared buffer; what is written, pause and the end are the same', async () => {
+    const { client, accepted } = await pair()
+    client.write('one')
+    const [first] = (await once(accepted, 'data')) as [Buffer]
+    expect(String(first)).toBe('one')
+    const chunks = collector()
+    const lent = readLent(accepted, chunks.add)!
+    expect(lent).toBeDefined()
+    client.write('two')
+    await chunks.until('two')
+    lent.pause()
+    client.write('three')
+    lent.write('four')
+    const [answer] = (await once(client, 'data')) as [Buffer]
+    expect(String(answer)).toBe('four')
+    expect(chunks.text()).toBe('two')
+    lent.resume()
+    await chunks.until('twothree')
+    client.end()
+    await once(lent, 'close')
+  })
+
+  test('a socket of another kind, or with bytes still to be written, stays as it is', async () => {
+    const { accepted } = await pair()
+    class Other extends (accepted.constructor as typeof Socket) {}
+    expect(readLent(new Other(), () => {})).toBeUndefined()
+    accepted.cork()
+    accepted.write('later')
+    expect(readLent(accepted, () => {})).toBeUndefined()
+    accepted.destroy()
+    expect(readLent(accepted, () => {})).toBeUndefined()
+  })
+})
+
+async function pair(): Promise<{ readonly client: Socket; readonly accepted: Socket }> {
+  const server = createServer()
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const client = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  const [accepted] = (await once(server, 'connection')) as [Socket]
+  onTestFinished(() => {
+    client.destroy()
+    accepted.destroy()
+    server.close()
+  })
+  return { client, accepted }
+}
+
+interface Collector {
+  add(chunk: Uint8Array): void
+  text(): string
+  until(text: string): Promise<void>
+}
+
+function collector(): Collector {
+  let text = ''
+  let looks: (() => void)[] = []
+  return {
+    add: (chunk) => {
+      text += Buffer.from(chunk)
+      for (const look of looks) look()
+    },
+    text: () => text,
+    until: (wanted) =>
+      new Promise((resolve) => {
+        const look = (): void => {
+          if (text === wanted) resolve()
+        }
+        looks = [look]
+        look()
+      }),
+  }
+}
