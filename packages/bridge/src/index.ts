@@ -1,0 +1,7 @@
+export * from './engine/commands.ts'
+export type { Change, Engine } from './engine/engine.ts'
+export * from './engine/hooks.ts'
+export * from './engine/messages.ts'
+export * from './engine/sessions.ts'
+export { BridgeError, EngineUnavailableError, LeaseLostError } from './errors.ts'
+export { SqliteEngine, type SqliteEngineOptions } from './sqlite/sqlite-engine.ts'
