@@ -11,7 +11,7 @@ import {
 } from '@pipit/protocol'
 import { fullJitter, isHopeless } from './backoff.ts'
 import { Connector } from './connector.ts'
-import { ConnectionLostError, SessionEndedError } from './errors.ts'
+import { ConnectionLostError, NotSupportedError, SessionEndedError } from './errors.ts'
 import { type HandlerOptions, HandlerSink, type MessageHandler } from './handler-sink.ts'
 import { keepAliveLoop } from './keep-alive-loop.ts'
 import type { Link } from './link.ts'
@@ -20,20 +20,16 @@ import type { Message } from './message.ts'
 import type { Messages } from './messages.ts'
 import type { ClientMetrics } from './metrics.ts'
 import { bytesOf, type ClientOptions, type Servers, type Settings, settingsOf } from './options.ts'
+import { need, type Parts } from './parts.ts'
 import { Ping } from './pings.ts'
 import { type Platform, sleep } from './platform.ts'
 import { Publication, PublicationCheck, type PublishResult } from './publication.ts'
-import {
-  type RequestOptions,
-  RequestResponse,
-  type Responder,
-  type RespondOptions,
-} from './request-response.ts'
+import type { RequestOptions, RequestResponse, Responder, RespondOptions } from './request-response.ts'
 import { Session } from './session.ts'
 import { type ClientState, type Status, StatusFeed } from './status.ts'
 import type { SubscribeOptions, SubscriptionRequest, UnsubscribeOptions } from './subscribe-requests.ts'
 import type { UnsubscribeResult } from './subscriber.ts'
-import { Telemetry } from './telemetry.ts'
+import type { Telemetry } from './telemetry.ts'
 import { type WaitOptions, watch } from './watch.ts'
 
 export interface PublishOptions extends WaitOptions {
@@ -88,7 +84,8 @@ export class MqttClient {
   private readonly platform: Platform
   private readonly connector: Connector
   private readonly session: Session
-  private readonly exchanges: RequestResponse
+  private readonly parts: Parts
+  private exchanges: RequestResponse | undefined = undefined
   private readonly telemetry: Telemetry | undefined
   private readonly publications = new PublicationCheck()
   private readonly feed = new StatusFeed()
@@ -108,16 +105,17 @@ export class MqttClient {
   constructor(platform: Platform, servers: Servers, options: ClientOptions, keepTrying: boolean) {
     this.settings = settingsOf(servers, options)
     this.platform = platform
-    this.telemetry = options.telemetry === undefined ? undefined : new Telemetry(options.telemetry)
+    const { telemetry } = options
+    this.parts = Object.assign({}, platform.parts, ...(options.parts ?? []))
+    this.telemetry = telemetry && need(this.parts, 'telemetry')(telemetry)
     const report = (error: unknown): void => this.report(error)
-    this.session = new Session(this.settings, platform, report, this.telemetry)
+    this.session = new Session(this.settings, platform, report, this.telemetry, this.parts)
     const { transport } = options
     const transportFor = (url: URL) => transport ?? platform.transportFor(url, options)
     // A scheme that is not known is wrong use: it is said at the call.
     for (const url of this.settings.urls) transportFor(url)
-    this.connector = new Connector(this.settings, platform, transportFor, this.session.counters)
-    const publish = this.publish.bind(this)
-    this.exchanges = new RequestResponse(this.session, platform, publish, () => this.clientId, report)
+    const { counters, authentication } = this.session
+    this.connector = new Connector(this.settings, platform, transportFor, counters, authentication)
     this.started = new Promise((resolve, reject) => {
       this.start = { resolve, reject }
     })
@@ -178,7 +176,9 @@ export class MqttClient {
     try {
       if (this.isEnding) throw this.endedError()
       const bytes = bytesOf(payload, 'payload')
-      if (this.telemetry !== undefined) return this.publishTraced(topic, bytes, options, this.telemetry)
+      if (this.telemetry !== undefined) {
+        return this.telemetry.publish(topic, options, (traced) => this.publishBytes(topic, bytes, traced))
+      }
       return this.publishBytes(topic, bytes, options)
     } catch (error) {
       return Promise.reject(error)
@@ -213,7 +213,7 @@ export class MqttClient {
    *  @see MQTT 5.0, 4.10 */
   async request(topic: string, payload: string | Uint8Array, options: RequestOptions = {}): Promise<Message> {
     if (this.isEnding) throw this.endedError()
-    return this.exchanges.request(topic, payload, options)
+    return this.requests().request(topic, payload, options)
   }
 
   /** Answers the requests that come to a filter. Settles on SUBACK. @returns a function that ends it */
@@ -223,7 +223,7 @@ export class MqttClient {
     options: RespondOptions = {},
   ): Promise<() => Promise<void>> {
     if (this.isEnding) throw this.endedError()
-    return this.exchanges.respond(filter, handler, options)
+    return this.requests().respond(filter, handler, options)
   }
 
   /** Sends PINGREQ and gives the round trip in milliseconds.
@@ -242,7 +242,9 @@ export class MqttClient {
    *  @see MQTT 5.0, 4.12.1 */
   async reauthenticate(options: WaitOptions = {}): Promise<void> {
     options.signal?.throwIfAborted()
-    const exchange = this.session.reauthenticate()
+    const { authentication, link } = this.session
+    if (authentication === undefined) throw new NotSupportedError('the client has no authenticator')
+    const exchange = authentication.again(link)
     watch(exchange, options, this.platform, 're-authentication')
     return exchange.promise
   }
@@ -287,6 +289,17 @@ export class MqttClient {
     await this.close()
   }
 
+  private requests(): RequestResponse {
+    this.exchanges ??= need(this.parts, 'requests')(
+      this.session,
+      this.platform,
+      this.publish.bind(this),
+      () => this.clientId,
+      (error) => this.report(error),
+    )
+    return this.exchanges
+  }
+
   private get isEnding(): boolean {
     return this.closing !== undefined || this.life.signal.aborted
   }
@@ -302,23 +315,6 @@ export class MqttClient {
     this.publications.check(publication)
     watch(publication, options, this.platform, `publish to ${topic}`)
     return this.session.outbox.publish(publication)
-  }
-
-  private async publishTraced(
-    topic: string,
-    payload: Uint8Array,
-    options: PublishOptions,
-    telemetry: Telemetry,
-  ): Promise<PublishResult> {
-    const [scope, properties] = telemetry.publish(topic, options.qos ?? 0, options.properties)
-    try {
-      const result = await this.publishBytes(topic, payload, { ...options, properties })
-      scope.end()
-      return result
-    } catch (error) {
-      scope.end(error)
-      throw error
-    }
   }
 
   private async closeInOrder(options: CloseOptions): Promise<void> {
@@ -375,7 +371,7 @@ export class MqttClient {
     this.life.abort(ended)
     this.start.reject(failure)
     await this.session.end(ended, shown)
-    this.exchanges.fail(ended)
+    this.exchanges?.fail(ended)
     this.feed.change({ state: 'closed', error: shown })
     return shown
   }
@@ -423,6 +419,7 @@ export class MqttClient {
       reconnect.retryOn?.(error) ?? !isHopeless(error instanceof MqttError ? error.reasonCode : undefined)
     if (!again || failures >= reconnect.maximumAttempts) return undefined
     this.connector.servers.next()
+    if (reconnect.delayMs !== undefined) return reconnect.delayMs(failures)
     return fullJitter(failures, reconnect.minimumDelayMs, reconnect.maximumDelayMs, this.platform.random())
   }
 

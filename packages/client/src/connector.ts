@@ -1,5 +1,5 @@
 import { MqttError, ProtocolError, type ProtocolVersion } from '@pipit/protocol'
-import { firstProperties } from './authenticator.ts'
+import type { Authentication } from './authentication.ts'
 import { ConnectionLostError, ConnectionRefusedError, TimeoutError } from './errors.ts'
 import { connectPacket, handshake, type Login } from './handshake.ts'
 import { Link } from './link.ts'
@@ -18,9 +18,10 @@ export class Connector {
   private readonly platform: Platform
   private readonly transportFor: (url: URL) => Transport
   private readonly counters: Counters
+  private readonly authentication: Authentication | undefined
   readonly servers: Servers
-  /** Versions to try; only the one the server took, once it has. */
-  private versions: readonly ProtocolVersion[]
+  /** How to say hello, in this order; only the one the server took, once it has. */
+  private greetings: readonly Greeting[]
   private count = 0
 
   constructor(
@@ -28,31 +29,34 @@ export class Connector {
     platform: Platform,
     transportFor: (url: URL) => Transport,
     counters: Counters,
+    authentication: Authentication | undefined,
   ) {
     this.settings = settings
     this.platform = platform
     this.transportFor = transportFor
     this.counters = counters
+    this.authentication = authentication
     this.servers = new Servers(settings.urls)
     this.clientId = settings.clientId
-    this.versions = settings.versions
+    const bits = settings.bridge ? [true, false] : [false]
+    this.greetings = settings.versions.flatMap((version) => bits.map((bridge) => ({ version, bridge })))
   }
 
-  /** One attempt, over all versions that come into question.
+  /** One attempt, over all greetings that come into question.
    *  @throws ConnectionRefusedError, ConnectionLostError, TimeoutError, ProtocolError, `signal.reason` */
   async establish(signal: AbortSignal): Promise<Link> {
     this.counters.attempts++
     const login = await this.login()
     let first: unknown
-    for (const version of this.versions) {
+    for (const greeting of this.greetings) {
       try {
-        const link = await this.withTimeout(signal, (limited) => this.attempt(version, login, limited))
-        this.versions = [version]
+        const link = await this.withTimeout(signal, (limited) => this.attempt(greeting, login, limited))
+        this.greetings = [greeting]
         this.servers.worked()
         return link
       } catch (error) {
         first ??= error
-        if (signal.aborted || !mayBeVersion(error, version)) throw first
+        if (signal.aborted || !mayBeGreeting(error, greeting)) throw first
       }
     }
     throw first
@@ -79,7 +83,7 @@ export class Connector {
     }
   }
 
-  private async attempt(version: ProtocolVersion, login: Login, signal: AbortSignal): Promise<Link> {
+  private async attempt({ version, bridge }: Greeting, login: Login, signal: AbortSignal): Promise<Link> {
     const { settings, platform } = this
     const stream = await this.open(signal)
     const transport = new PacketTransport(stream, {
@@ -92,12 +96,13 @@ export class Connector {
     signal.addEventListener('abort', aborted)
     try {
       signal.throwIfAborted()
-      const authenticator = version === 5 ? settings.authenticator : undefined
-      const connect = connectPacket(settings, version, this.clientId, this.cleanStart(version), login, {
+      const authentication = version === 5 ? this.authentication : undefined
+      const cleanStart = this.cleanStart(version)
+      const connect = connectPacket(settings, version, this.clientId, cleanStart, bridge, login, {
         ...settings.properties,
-        ...(authenticator === undefined ? {} : await firstProperties(authenticator)),
+        ...(await authentication?.first()),
       })
-      const connack = await handshake(transport, connect, authenticator)
+      const connack = await handshake(transport, connect, authentication)
       this.takeClientId(connack.properties?.assignedClientIdentifier)
       this.count++
       const announced = connect.properties ?? {}
@@ -177,10 +182,17 @@ class DialError extends ConnectionLostError {
   override name = 'ConnectionLostError'
 }
 
-/** Says whether the server may just not speak this version: it says so, or hangs up on CONNECT. */
-function mayBeVersion(error: unknown, version: ProtocolVersion): boolean {
+/** How CONNECT begins: the version, and whether it says that we are a bridge. */
+interface Greeting {
+  readonly version: ProtocolVersion
+  readonly bridge: boolean
+}
+
+/** Says whether the server may just not know this greeting: it says so, or hangs up on CONNECT. */
+function mayBeGreeting(error: unknown, { version, bridge }: Greeting): boolean {
   if (error instanceof ConnectionRefusedError) return error.reasonCode === 0x84
-  return version === 5 && error instanceof ConnectionLostError && !(error instanceof DialError)
+  const isLost = error instanceof ConnectionLostError && !(error instanceof DialError)
+  return (version === 5 || bridge) && isLost
 }
 
 /** Ends a connection that failed before it was one; says why where the version can. */

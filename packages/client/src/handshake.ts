@@ -6,7 +6,7 @@ import {
   type ProtocolVersion,
   reasonCodeForReturnCode,
 } from '@pipit/protocol'
-import { type Authenticator, finish, nextAuth } from './authenticator.ts'
+import type { Authentication } from './authentication.ts'
 import { ConnectionRefusedError, describeReason } from './errors.ts'
 import type { Settings } from './options.ts'
 import type { PacketTransport } from './transport/packet-transport.ts'
@@ -21,12 +21,14 @@ export function connectPacket(
   protocolVersion: ProtocolVersion,
   clientId: string,
   cleanStart: boolean,
+  bridge: boolean,
   login: Login,
   properties: ConnectProperties,
 ): Connect {
   return {
     type: 'CONNECT',
     protocolVersion,
+    bridge,
     clientId,
     cleanStart,
     keepAlive: settings.keepAlive,
@@ -43,16 +45,16 @@ export function connectPacket(
 export async function handshake(
   transport: PacketTransport,
   connect: Connect,
-  authenticator: Authenticator | undefined,
+  authentication: Authentication | undefined,
 ): Promise<Connack> {
   transport.writePacket(connect)
   for (;;) {
     const packet = await transport.readPacket()
-    if (packet.type === 'AUTH' && authenticator !== undefined && packet.reasonCode === 0x18) {
-      transport.writePacket(await nextAuth(authenticator, packet))
+    if (packet.type === 'AUTH' && authentication !== undefined && packet.reasonCode === 0x18) {
+      transport.writePacket(await authentication.answer(packet))
     } else if (packet.type === 'CONNACK') {
       checkConnack(packet, connect)
-      if (authenticator !== undefined) await finish(authenticator, packet.properties)
+      await authentication?.finish(packet.properties)
       return packet
     } else throw new ProtocolError(`${packet.type} before CONNACK [MQTT-3.2.0-1]`)
   }

@@ -8,6 +8,7 @@ import {
   type WillProperties,
 } from '@pipit/protocol'
 import type { Authenticator } from './authenticator.ts'
+import type { Parts } from './parts.ts'
 import type { QueueOptions } from './publish-queue.ts'
 import type { Store } from './store/store.ts'
 import type { TelemetryApi } from './telemetry.ts'
@@ -32,6 +33,8 @@ export interface ReconnectOptions {
   readonly maximumDelayMs?: number
   /** Failures in a row before giving up; default: none. */
   readonly maximumAttempts?: number
+  /** How long to wait after so many failures in a row, milliseconds, instead of full jitter between the two. */
+  readonly delayMs?: (failures: number) => number
   /** Says whether to try again after an error. Default: not after refusals that cannot heal (bad credentials,
    *  not authorized, banned, another client with our Client Identifier…). */
   readonly retryOn?: (error: Error) => boolean
@@ -44,6 +47,9 @@ export interface ClientOptions {
   readonly version?: Version
   /** Begin a new session; Clean Session in 3.x. Default true. */
   readonly cleanStart?: boolean
+  /** Say that we are a bridge, as Mosquitto does: the high bit of the protocol level. A broker that knows it does
+   *  not send us what we publish; one that refuses it is asked again without. Default false. */
+  readonly bridge?: boolean
   /** Seconds, 0 to 65535; 0 turns it off. Default 60. The server may set another. */
   readonly keepAlive?: number
   readonly username?: string
@@ -74,6 +80,8 @@ export interface ClientOptions {
   readonly alertAfterFailures?: number
   /** The user's `@opentelemetry/api` module: publish and receive become spans, `traceparent` a User Property. */
   readonly telemetry?: TelemetryApi
+  /** What a page's client is to have beyond its core; in Node it has all of it. */
+  readonly parts?: readonly Parts[]
   /** From the first SYN to CONNACK; default 30000. */
   readonly connectTimeoutMs?: number
   /** Ends the client, as `close({ force: true })` does. */
@@ -95,6 +103,7 @@ export interface Settings {
   readonly clientIdIsChosen: boolean
   readonly versions: readonly ProtocolVersion[]
   readonly cleanStart: boolean
+  readonly bridge: boolean
   readonly keepAlive: number
   readonly username: string | undefined
   readonly password: Uint8Array | undefined
@@ -114,8 +123,8 @@ export interface Settings {
   readonly ownsSession: boolean
 }
 
-export type ReconnectSettings = Required<Omit<ReconnectOptions, 'retryOn'>> &
-  Pick<ReconnectOptions, 'retryOn'>
+export type ReconnectSettings = Required<Omit<ReconnectOptions, 'delayMs' | 'retryOn'>> &
+  Pick<ReconnectOptions, 'delayMs' | 'retryOn'>
 
 /** One server, or several that are tried in turn. */
 export type Servers = string | URL | readonly (string | URL)[]
@@ -160,6 +169,7 @@ export function settingsOf(servers: Servers, options: ClientOptions): Settings {
     clientIdIsChosen: options.clientId !== undefined,
     versions,
     cleanStart: options.cleanStart ?? options.store === undefined,
+    bridge: options.bridge ?? false,
     keepAlive: integer(options.keepAlive ?? 60, 'keepAlive', 0, 65535),
     username,
     password: password === undefined ? undefined : bytesOf(password, 'password'),
@@ -217,6 +227,7 @@ function reconnectOf(options: ClientOptions['reconnect']): false | ReconnectSett
       options?.maximumAttempts === undefined || options.maximumAttempts === Number.POSITIVE_INFINITY
         ? Number.POSITIVE_INFINITY
         : integer(options.maximumAttempts, 'reconnect.maximumAttempts', 1, most),
+    delayMs: options?.delayMs,
     retryOn: options?.retryOn,
   }
 }
