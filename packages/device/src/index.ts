@@ -37,8 +37,6 @@ export {
   type WakeTime,
   waitAfter,
 } from './reconnect/policy.ts'
-export { type RunningSensor, type RunSensorOptions, runSensor } from './sensors/run-sensor.ts'
-export type { Reading, Sensor } from './sensors/sensor.ts'
-export { SimulatedTemperature, type TemperatureOptions } from './sensors/temperature.ts'
+export * from './sensors/exports.ts'
 export { SimulatedBroker } from './simulation/broker.ts'
 export type { OpenWire, Traffic, Wire, WireReceiver } from './wire.ts'
