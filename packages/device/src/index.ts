@@ -1,12 +1,30 @@
+export { type ConfigUpdateOptions, checkConfigUpdate } from './client/config-update.ts'
 export { DeviceClient } from './client/device-client.ts'
 export type { MessageCallback } from './client/inbox.ts'
 export type { DeviceClientOptions, DeviceWill } from './client/options.ts'
+export {
+  publishSensorData,
+  type SensorDataOptions,
+  type SensorMessage,
+  type SensorName,
+  sensorMessages,
+} from './client/publish-sensor-data.ts'
+export { clientOptionsOf, type SetupOptions, setupMqtt } from './client/setup-mqtt.ts'
 export { type Clock, type Random, systemClock, systemWallClock, type WallClock } from './clock.ts'
 export {
   type ConfigurationFile,
   type ConfigurationStore,
   memoryConfiguration,
 } from './configuration/store.ts'
+export { mergeUpdate, type UpdateOptions, type UpdateResult } from './configuration/update.ts'
+export {
+  type ChargeEstimate,
+  type CycleCost,
+  ESP32_S3,
+  estimateCharge,
+  type PowerModel,
+} from './cycle/charge.ts'
+export { runCycle } from './cycle/run-cycle.ts'
 export type {
   CycleClient,
   CycleOptions,

@@ -16,8 +16,8 @@ export interface Wire {
   unsubscribe(filter: string): Promise<void>
   /** The round trip in milliseconds. */
   ping(): Promise<number>
-  /** Says goodbye after what was published before has gone. Always resolves. */
-  close(): Promise<void>
+  /** Says goodbye after what was published before has gone; by force, without waiting for that. Always resolves. */
+  close(force?: boolean): Promise<void>
   /** Of this connection, so far; still there after its end. */
   traffic(): Traffic
 }

@@ -11,6 +11,11 @@ import { type DeviceClientOptions, type DeviceSettings, settingsOf } from './opt
 
 const encoder = new TextEncoder()
 
+/** The newest message of a topic that nobody has asked for yet. */
+interface News {
+  latest: ReceivedMessage | undefined
+}
+
 /** The MQTT client of a device: one connection at a time, made when `connect` is called and not by itself, so that
  *  a sleeping device decides when its radio is on. The same calls work against a broker and in simulation. */
 export class DeviceClient {
@@ -19,8 +24,11 @@ export class DeviceClient {
   private readonly settings: DeviceSettings
   private readonly inbox: Inbox
   private readonly filters = new Map<string, 0 | 1 | 2>()
+  private readonly followed = new Map<string, News>()
   private readonly connectHandlers = new Set<() => void>()
   private readonly disconnectHandlers = new Set<(error: Error) => void>()
+  /** Ends of waiting for a message, should the connection end. */
+  private readonly waits = new Set<() => void>()
   private wire: Wire | undefined = undefined
   private connecting: Promise<boolean> | undefined = undefined
   private before: Traffic = { bytesSent: 0, bytesReceived: 0 }
@@ -70,13 +78,14 @@ export class DeviceClient {
     return this.connecting
   }
 
-  /** Sends what was published before and says goodbye. Always resolves. */
-  async disconnect(): Promise<void> {
+  /** Sends what was published before and says goodbye. Always resolves.
+   *  @param options.force do not wait for what is not acknowledged: reject it */
+  async disconnect(options: { readonly force?: boolean } = {}): Promise<void> {
     await this.connecting
     const { wire } = this
     if (wire === undefined) return
     this.wire = undefined
-    await wire.close()
+    await wire.close(options.force)
     this.ended(wire)
   }
 
@@ -130,6 +139,21 @@ export class DeviceClient {
       wait.end()
       if (!this.filters.has(topic) && this.wire === wire) wire.unsubscribe(topic).catch(() => {})
     }
+  }
+
+  /** As `readTopic`, for a device that stays awake: it stays subscribed, waits only the first time, and then gives the
+   *  newest message since it was last asked for, if there is one.
+   *  @throws as `publish` when there is no connection */
+  async follow(topic: string, waitSeconds = 5): Promise<ReceivedMessage | undefined> {
+    const wire = this.live()
+    let news = this.followed.get(topic)
+    if (news === undefined) {
+      news = await this.beginToFollow(topic, waitSeconds)
+      if (this.wire !== wire) return undefined
+    }
+    const { latest } = news
+    news.latest = undefined
+    return latest
   }
 
   /** Sends PINGREQ and gives the round trip in milliseconds.
@@ -237,8 +261,9 @@ export class DeviceClient {
     for (const handler of this.disconnectHandlers) handler(error)
   }
 
-  /** The bytes of a connection that has ended join those before it. */
+  /** The bytes of a connection that has ended join those before it; nobody waits for its messages any longer. */
   private ended(wire: Wire): void {
+    for (const giveUp of this.waits) giveUp()
     const { bytesSent, bytesReceived } = wire.traffic()
     const { before } = this
     this.before = {
@@ -259,14 +284,34 @@ export class DeviceClient {
     const message = new Promise<ReceivedMessage | undefined>((resolve) => {
       const unread = this.inbox.next(filter, resolve)
       const stopTimer = this.settings.clock.after(waitSeconds * 1000, () => resolve(undefined))
-      const stopWatching = this.onDisconnect(() => resolve(undefined))
+      const giveUp = (): void => resolve(undefined)
+      this.waits.add(giveUp)
       end = () => {
         unread()
         stopTimer()
-        stopWatching()
+        this.waits.delete(giveUp)
       }
     })
     return { message, end: () => end() }
+  }
+
+  private async beginToFollow(topic: string, waitSeconds: number): Promise<News> {
+    const news: News = { latest: undefined }
+    const stop = this.inbox.each(topic, (message) => {
+      news.latest = message
+    })
+    const first = this.next(topic, waitSeconds)
+    try {
+      await this.subscribe(topic, { qos: 1 })
+      this.followed.set(topic, news)
+      await first.message
+    } catch (error) {
+      stop()
+      throw error
+    } finally {
+      first.end()
+    }
+    return news
   }
 
   private print({ topic, payload, qos, retain }: ReceivedMessage): void {

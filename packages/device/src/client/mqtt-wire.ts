@@ -54,9 +54,9 @@ class MqttWire implements Wire {
     return this.client.ping()
   }
 
-  close(): Promise<void> {
+  close(force: boolean = false): Promise<void> {
     this.isClosing = true
-    return this.client.close()
+    return this.client.close({ force })
   }
 
   traffic(): Traffic {

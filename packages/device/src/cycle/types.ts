@@ -27,7 +27,7 @@ export interface CycleClient {
   connect(): Promise<boolean>
   publish(topic: string, message: string, options: DevicePublishOptions): Promise<unknown>
   readTopic(topic: string, waitSeconds: number): Promise<DeviceMessage | undefined>
-  disconnect(): Promise<void>
+  disconnect(options?: { readonly force?: boolean }): Promise<void>
 }
 
 /** Keeps messages of failed wakes across deep sleep. */
@@ -43,7 +43,7 @@ export interface KeepOptions {
   /** `newestPerTopic` (default): a newer message takes the place of an older one of its topic. `oldestFirst`: every
    *  reading, in order; the oldest give way when there are too many. */
   readonly policy?: 'newestPerTopic' | 'oldestFirst'
-  /** Where; default: memory of the process, which a real device loses in deep sleep. */
+  /** Where; default: in the configuration file, as `kept_messages`. */
   readonly store?: KeptMessages
 }
 
@@ -63,6 +63,10 @@ export interface CycleOptions<Sample> {
   readonly keep?: KeepOptions
   /** Makes the client of this wake; default: a `DeviceClient` as the file says. */
   readonly client?: (file: ConfigurationFile) => CycleClient
+  /** How long a connection may take to be done with; default 30000. */
+  readonly limitMs?: number
+  /** The program's own check of a configuration that was received; what it throws refuses it. */
+  readonly checkConfig?: (file: ConfigurationFile) => void
   /** Measures how long the radio is on. */
   readonly clock?: Clock
   /** Spreads the attempts of a fleet, as far as the file's `reconnect.spread` says. */
@@ -72,11 +76,12 @@ export interface CycleOptions<Sample> {
 /** What became of one cycle. */
 export interface CycleReport {
   /** `sent`: all of it; `partly`: the connection ended before; `kept`: no connection; `waited`: this wake was not to
-   *  try; `disabled`: the file says `enabled: false`. */
-  readonly outcome: 'sent' | 'partly' | 'kept' | 'waited' | 'disabled'
+   *  try; `disabled`: the file says `enabled: false`; `failed`: there is no configuration that can be used. */
+  readonly outcome: 'sent' | 'partly' | 'kept' | 'waited' | 'disabled' | 'failed'
   /** Connections tried. */
   readonly attempts: number
-  /** Messages measured now, sent now, kept for later and given up for want of room. */
+  /** Messages measured now, sent now, kept for later, and given up: refused, replaced by a newer one of their topic,
+   *  or without room. */
   readonly measured: number
   readonly sent: number
   readonly kept: number

@@ -126,15 +126,11 @@ function sinceLastAttempt(state: ReconnectState, wake: WakeTime): { elapsed: num
   const sameEra = believed === last >= EARLIEST_BELIEVED
   if (believed && sameEra && now >= last) return { elapsed: now - last, state }
   const counted = waited + Math.max(0, slept)
-  // A clock that can be believed again takes over what was counted.
-  if (believed) return { elapsed: counted, state: withoutCount(state, now - counted) }
+  // A clock that can be believed again goes on from what was counted; the count stays, should it fall back.
+  if (believed)
+    return { elapsed: counted, state: { ...state, lastAttemptTime: now - counted, waited: counted } }
   const elapsed = sameEra && now >= last ? Math.max(counted, now - last) : counted
   return { elapsed, state: { ...state, lastAttemptTime: Math.min(last, now), waited: counted } }
-}
-
-function withoutCount(state: ReconnectState, lastAttemptTime: number): ReconnectState {
-  const { waited: _, ...rest } = state
-  return { ...rest, lastAttemptTime }
 }
 
 function seconds(count: number): string {
