@@ -50,7 +50,7 @@ export const PACKAGES: Readonly<Record<string, PackageRule>> = {
     node: 'anywhere',
     layers: [
       ['files', 'printable'],
-      ['metrics', 'listeners', 'buffer-pool', 'hooks', 'local', 'throttle', 'admission', 'turn', 'options'],
+      ['metrics', 'listeners', 'buffer-pool', 'hooks', 'local', 'throttle', 'admission', 'turn', 'options', 'notices'],
       'config',
       'mosquitto',
       'output',

@@ -10,13 +10,18 @@ import {
   type Will,
 } from '@pipit/protocol'
 import { Admission } from './admission.ts'
+import type { Access } from './auth/access.ts'
+import type { AclAction, AclSubject } from './auth/acl.ts'
 import type { AuthenticationResult } from './auth/authenticate.ts'
 import type { Authenticator } from './auth/authenticator.ts'
+import { Doorkeeper } from './auth/doorkeeper.ts'
 import { Permissions } from './auth/permissions.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { Connection } from './connection.ts'
 import { HookRunner, isPromise } from './hooks.ts'
-import type { Accept, Listener } from './listeners/stream.ts'
+import { checkExposure } from './listeners/exposure.ts'
+import type { SocketListenOptions } from './listeners/server.ts'
+import type { Accept, ByteStream, Listener, Report } from './listeners/stream.ts'
 import { listenTcp, type TcpListenOptions } from './listeners/tcp.ts'
 import { listenWebSocket, type WebSocketListenOptions } from './listeners/websocket.ts'
 import { type LocalSubscribeOptions, LocalSubscription } from './local.ts'
@@ -25,6 +30,7 @@ import { Counters, type Figures } from './metrics/figures.ts'
 import { type DropReason, LossLedger } from './metrics/ledger.ts'
 import { prometheusText } from './metrics/prometheus.ts'
 import { SysTree } from './metrics/sys-tree.ts'
+import { Notices } from './notices.ts'
 import { type BrokerOptions, checkedLimits, type Limits } from './options.ts'
 import { Retained } from './retained/retained.ts'
 import type { Delivery } from './routing/delivery.ts'
@@ -66,6 +72,8 @@ export class Broker implements RegistryHost {
   overflowPolicy: OverflowPolicy
   readonly hooks: HookRunner
   readonly permissions: Permissions
+  readonly door: Doorkeeper
+  readonly notices: Notices
   readonly admission: Admission
   readonly distributor: Distributor
   readonly turn: Turn
@@ -103,7 +111,10 @@ export class Broker implements RegistryHost {
     this.turn = new Turn(this.pool)
     this.counters = new Counters(this.now())
     this.hooks = new HookRunner(options, (hook, error) => this.hookFailed(hook, error))
-    this.permissions = new Permissions(this.limits, this.hooks)
+    this.notices = new Notices(this.logger, this.now)
+    this.door = new Doorkeeper(this)
+    this.permissions = new Permissions(this.limits, this.hooks, (session) => this.door.rightsOf(session))
+    this.rulesChanged()
     this.admission = new Admission(this.limits, this.now)
     this.retained = new Retained(this.limits, this.now, (session, topic) =>
       this.permissions.mayReceive(session, topic),
@@ -115,23 +126,50 @@ export class Broker implements RegistryHost {
     this.plainPublish = this.hooks.plain
   }
 
-  /** Listens for clients on TCP, or on a unix socket when `path` is given.
-   *  @throws Error naming the address and what to do, when it cannot */
+  /** Listens for clients on TCP, or on a unix socket when `path` is given; with `tls` on TLS.
+   *  @throws Error naming the address and what to do, when it cannot, or when it would be open to the world */
   async listen(options: TcpListenOptions = {}): Promise<Listener> {
-    await this.open()
-    return this.addListener(await listenTcp(options, this.accepting))
+    const host = options.path === undefined ? (options.host ?? '127.0.0.1') : 'localhost'
+    return this.openListener(options, host, (accept, report) => listenTcp(options, accept, report))
   }
 
   /** Listens for MQTT over WebSocket, on a port of its own or, with `server`, on an HTTP server that exists.
-   *  @throws Error naming the address and what to do, when it cannot */
+   *  @throws Error as `listen` */
   async listenWebSocket(options: WebSocketListenOptions = {}): Promise<Listener> {
-    await this.open()
-    return this.addListener(await listenWebSocket(options, this.limits.maximumPacketSize, this.accepting))
+    // A server that exists is its owner's, and so is where it listens.
+    const host = options.server === undefined ? (options.host ?? '127.0.0.1') : 'localhost'
+    const { maximumPacketSize } = this.limits
+    return this.openListener(options, host, (accept, report) =>
+      listenWebSocket(options, maximumPacketSize, accept, report),
+    )
   }
 
-  /** Opens the data folder and puts back what it holds. `listen` does so too, if it has not been done.
-   *  @throws StorageError saying which process has the folder, or what is wrong with it */
+  private async openListener(
+    options: SocketListenOptions,
+    host: string,
+    open: (accept: Accept, report: Report) => Promise<Listener>,
+  ): Promise<Listener> {
+    await this.open()
+    const access = await this.door.accessFor(options.access)
+    const { tls, insecure = this.options.insecure === true } = options
+    try {
+      const asksWho =
+        this.door.asksWho(access) || tls?.requireCertificate === true || tls?.pskFile !== undefined
+      checkExposure({ host, hasTls: tls !== undefined, asksWho, insecure })
+      const report: Report = (from, why) =>
+        this.notices.warn({ from }, from === undefined ? why : `client at ${from}: ${why}`)
+      return this.addListener(await open((stream) => this.acceptFrom(stream, access), report), access)
+    } catch (error) {
+      this.door.release(access)
+      throw error
+    }
+  }
+
+  /** Opens the data folder and puts back what it holds, and reads the files of `access`. `listen` does so too, if it
+   *  has not been done.
+   *  @throws StorageError saying which process has the folder, or what is wrong with it; Error naming a file */
   async open(): Promise<void> {
+    await this.door.open()
     const { data } = this.options
     if (data === undefined || this.storage !== undefined) return
     const { sessions, router, retained, wills, logger } = this
@@ -139,6 +177,30 @@ export class Broker implements RegistryHost {
     this.storage = openStorage(data, this.options, parts, logger)
     this.journal = retained.journal = wills.journal = this.storage.journal
     this.startSweeping()
+  }
+
+  /** Reads certificates, password files, ACLs and keys again; connections stay, but those whose user is gone or has
+   *  another password. It happens by itself when a file changes.
+   *  @returns a line for each fault: what was in force before still is */
+  async reload(): Promise<string[]> {
+    const faults = await this.door.reload()
+    for (const listener of this.listeners) faults.push(...((await listener.reload?.()) ?? []))
+    return faults
+  }
+
+  /** Forgets who may do what: the rules have changed. */
+  rulesChanged(): void {
+    this.permissions.changed()
+    const limited = this.hooks.decides || this.door.decides
+    this.router.mayReceive = limited
+      ? (session, topic) => this.permissions.mayReceive(session, topic)
+      : undefined
+    this.router.changed()
+  }
+
+  /** True when someone decides who may publish what. */
+  get decidesPublishing(): boolean {
+    return this.router.mayReceive !== undefined
   }
 
   private durabilityOf(topic: string): Durability {
@@ -173,8 +235,11 @@ export class Broker implements RegistryHost {
   }
 
   /** Takes streams from a listener of one's own. */
-  readonly accepting: Accept = (stream) => {
+  readonly accepting: Accept = (stream) => this.acceptFrom(stream, undefined)
+
+  private acceptFrom(stream: ByteStream, access: Access | undefined): Connection {
     const connection = new Connection(this, stream)
+    connection.access = access
     this.connections.add(connection)
     this.counters.sockets++
     this.startSweeping()
@@ -183,13 +248,14 @@ export class Broker implements RegistryHost {
     return connection
   }
 
-  private addListener(listener: Listener): Listener {
+  private addListener(listener: Listener, access: Access | undefined): Listener {
     this.listeners.add(listener)
     this.startSysTree()
     return {
       ...listener,
       close: async () => {
         this.listeners.delete(listener)
+        this.door.release(access)
         await listener.close()
       },
     }
@@ -268,6 +334,7 @@ export class Broker implements RegistryHost {
     this.closing = true
     await Promise.all([...this.listeners].map((listener) => listener.close()))
     this.listeners.clear()
+    this.door.close()
     for (const connection of [...this.connections]) connection.disconnect(0x8b, 'broker is shutting down')
     for (const connection of [...this.connections]) connection.destroy('broker is shutting down')
     await this.allGone()
@@ -320,9 +387,25 @@ export class Broker implements RegistryHost {
     connection: Connection,
     packet: Connect,
   ): AuthenticationResult | Promise<AuthenticationResult> {
-    const { clientId, username, password } = packet
-    const { remoteAddress } = connection.stream
-    return this.hooks.authenticate({ clientId, username, password, remoteAddress, packet })
+    return this.door.authenticate(connection, packet)
+  }
+
+  /** Says in the log who was refused, and why. */
+  refused(connection: Connection, reasonCode: ReasonCode, why: string | undefined): void {
+    const from = connection.stream.remoteAddress
+    const code = `0x${reasonCode.toString(16)}`
+    const who = `client ${JSON.stringify(connection.claimedId)} at ${from}`
+    this.notices.warn(
+      { from, clientId: connection.claimedId, reasonCode },
+      `${who} is refused (${code})${why === undefined ? '' : `: ${why}`}`,
+    )
+  }
+
+  /** Says in the log what a client was not allowed, and by which rule. */
+  denied({ clientId, username }: AclSubject, action: AclAction, topic: string, rule: string): void {
+    const who = `client ${JSON.stringify(clientId)} (${username === undefined ? 'no user' : `user ${JSON.stringify(username)}`})`
+    const message = `${who} may not ${action} ${JSON.stringify(topic)}: ${rule}`
+    this.notices.warn({ clientId, username, action, topic, rule }, message)
   }
 
   /** The enhanced authentication of this name; undefined when there is none. */

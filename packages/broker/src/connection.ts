@@ -6,6 +6,7 @@ import {
   type ReasonCode,
   type Will,
 } from '@pipit/protocol'
+import type { Access } from './auth/access.ts'
 import type { Broker } from './broker.ts'
 import type { Authentication } from './handlers/auth.ts'
 import { handlePacket } from './handlers/dispatch.ts'
@@ -37,6 +38,12 @@ export class Connection extends Sender implements StreamOwner {
   authenticationMethod: string | undefined = undefined
   /** Enhanced authentication that has not come to its end. */
   authentication: Authentication | undefined = undefined
+  /** Who may come in through its listener; undefined: everyone. */
+  access: Access | undefined = undefined
+  /** The Client Identifier in its CONNECT, whoever it is. */
+  claimedId = ''
+  /** What the password that it logged in with is known by. */
+  loginMark: string | undefined = undefined
   /** The user that this connection is counted under. */
   countedUser: string | undefined = undefined
   readonly connectedAt: number

@@ -79,7 +79,13 @@ describe.each(WAYS)('hooks that answer %s', (_way, answer) => {
     expect((await wire.receive('PUBREC')).reasonCode).toBe(0x87)
     wire.publish('secret', 'no')
     await wire.settles()
-    expect(asked).toEqual(['subscribe secret', 'subscribe open/#', 'publish open/a', 'publish secret'])
+    expect(asked).toEqual([
+      'subscribe secret',
+      'subscribe open/#',
+      'receive open/a',
+      'publish open/a',
+      'publish secret',
+    ])
   })
 
   test('onSubscribe grants less, or refuses; other filters of the packet are not touched', async () => {

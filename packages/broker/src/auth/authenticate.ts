@@ -16,6 +16,8 @@ export interface AuthenticationResult {
   readonly reasonString?: string
   /** Who the client is from now on; default: the user name it gave. */
   readonly username?: string
+  /** What the client may do, in place of what the ACL file says, as rules such as `read a/#` and `write b`. */
+  readonly acl?: readonly string[]
   /** Last data of an enhanced authentication, sent with CONNACK. */
   readonly authenticationData?: Uint8Array
 }

@@ -3,6 +3,10 @@ import { type HookClient, type HookRunner, isPromise } from '../hooks.ts'
 import type { Limits } from '../options.ts'
 import type { TopicEntry } from '../routing/topic-table.ts'
 import type { Session } from '../sessions/session.ts'
+import type { Rights } from './rights.ts'
+
+/** Decisions on receiving that are remembered for a session. */
+const KEPT = 1_000
 
 /** Who may publish, subscribe and receive what. Decisions on publishing are remembered by connection and topic
  *  until the rules change. */
@@ -11,15 +15,24 @@ export class Permissions {
   generation = 0
   private readonly limits: Limits
   private readonly hooks: HookRunner
+  private readonly rightsOf: (session: Session) => Rights | undefined
+  private received = new WeakMap<Session, Map<string, boolean>>()
 
-  constructor(limits: Limits, hooks: HookRunner) {
+  constructor(limits: Limits, hooks: HookRunner, rightsOf: (session: Session) => Rights | undefined) {
     this.limits = limits
     this.hooks = hooks
+    this.rightsOf = rightsOf
   }
 
   /** Forgets what was decided: the rules have changed. */
   changed(): void {
     this.generation++
+    this.received = new WeakMap()
+  }
+
+  /** Forgets what was decided about a session: it is somebody else's now. */
+  forget(session: Session): void {
+    this.received.delete(session)
   }
 
   /** @throws MalformedPacketError for a topic of more levels than are allowed */
@@ -46,16 +59,44 @@ export class Permissions {
   mayPublish(session: Session, topic: string): boolean | Promise<boolean> {
     // $SYS is the broker's own; $share names no topic.
     if (topic.startsWith('$SYS/') || topic.startsWith('$share/')) return false
-    return this.hooks.authorize(session, 'publish', topic)
+    return this.allowPublish(this.rightsOf(session), session, topic)
   }
 
+  /** Decides about the will of a client that is about to be let in. */
+  allowPublish(
+    rights: Rights | undefined,
+    client: Pick<HookClient, 'clientId' | 'username'>,
+    topic: string,
+  ): boolean | Promise<boolean> {
+    const allowed = rights?.mayPublish(topic) ?? true
+    if (isPromise(allowed))
+      return allowed.then((may) => may && this.hooks.authorize(client, 'publish', topic))
+    return allowed && this.hooks.authorize(client, 'publish', topic)
+  }
+
+  /** Says whether a session gets messages of a topic; remembered until rules change. */
   mayReceive(session: Session, topic: string): boolean {
-    return session.connection?.isLocal === true || this.hooks.authorizeReceiving(session, topic)
+    if (session.connection?.isLocal === true) return true
+    let known = this.received.get(session)
+    const before = known?.get(topic)
+    if (before !== undefined) return before
+    const rights = this.rightsOf(session)
+    const may = (rights?.mayReceive(topic) ?? true) && this.hooks.authorizeReceiving(session, topic)
+    if (known === undefined || known.size >= KEPT) {
+      known = new Map()
+      this.received.set(session, known)
+    }
+    known.set(topic, may)
+    return may
   }
 
   /** The QoS that may be granted, or the code of a refusal. */
-  maySubscribe(client: HookClient, wanted: Subscription): ReasonCode | Promise<ReasonCode> {
-    return this.hooks.subscribe(client, wanted)
+  maySubscribe(session: Session, client: HookClient, wanted: Subscription): ReasonCode | Promise<ReasonCode> {
+    const allowed = this.rightsOf(session)?.maySubscribe(wanted.topicFilter) ?? true
+    if (isPromise(allowed)) {
+      return allowed.then((may) => (may ? this.hooks.subscribe(client, wanted) : NOT_AUTHORISED))
+    }
+    return allowed ? this.hooks.subscribe(client, wanted) : NOT_AUTHORISED
   }
 
   /** The code with which the limits refuse a subscription; 0: they do not.
@@ -68,6 +109,8 @@ export class Permissions {
     return 0
   }
 }
+
+const NOT_AUTHORISED: ReasonCode = 0x87
 
 function levels(topic: string): number {
   let count = 1

@@ -20,6 +20,11 @@ export function beginAuthentication(
   const { authenticationMethod: method, authenticationData } = packet.properties ?? {}
   const authenticator = connection.broker.authenticator(method ?? '')
   if (authenticator === undefined) return false
+  const { refusal } = connection.stream.tls ?? {}
+  if (refusal !== undefined) {
+    done({ reasonCode: 0x87, reasonString: refusal })
+    return true
+  }
   const { clientId, username, password } = packet
   const { remoteAddress } = connection.stream
   connection.authenticationMethod = method
@@ -85,6 +90,9 @@ function reauthenticate(connection: Connection, method: string, data: Uint8Array
         )
       }
       session.username = result.username ?? session.username
+      const subject = { clientId, username: session.username }
+      broker.door.admit(connection, session, broker.door.rightsFor(connection, subject, result.acl))
+      broker.router.changed()
       connection.forgetPermissions()
       sendAuth(connection, 0, result.authenticationData)
     },

@@ -9,7 +9,9 @@ import {
   returnCodeFor,
 } from '@pipit/protocol'
 import type { AuthenticationResult } from '../auth/authenticate.ts'
+import type { Rights } from '../auth/rights.ts'
 import type { Connection } from '../connection.ts'
+import { isPromise } from '../hooks.ts'
 import { NEVER_EXPIRES, type Session } from '../sessions/session.ts'
 import { beginAuthentication } from './auth.ts'
 
@@ -20,6 +22,7 @@ export function handleConnect(connection: Connection, packet: Connect): void {
   }
   const { broker } = connection
   connection.connecting = true
+  connection.claimedId = packet.clientId
   broker.counters.connects++
   connection.protocolVersion = packet.protocolVersion
   connection.wireVersion = packet.protocolVersion === 5 ? 5 : 4
@@ -41,13 +44,35 @@ function decide(connection: Connection, packet: Connect, result: AuthenticationR
   if (result.reasonCode !== 0) return refuse(connection, result.reasonCode, result.reasonString)
   const clientId = packet.clientId || `auto-${randomBytes(12).toString('hex')}`
   const username = result.username ?? packet.username
+  const newcomer = {
+    clientId,
+    result,
+    rights: connection.broker.door.rightsFor(connection, { clientId, username }, result.acl),
+  }
   const client = { ...connection.hookClient, clientId, username }
-  const work = connection.broker.hooks.connect(client, packet, (refusal) => {
-    if (connection.closed) return
-    if (refusal !== undefined) refuse(connection, refusal.reasonCode, refusal.reasonString)
-    else accept(connection, packet, result, clientId)
-  })
+  const { hooks } = connection.broker
+  const letIn = (mayHaveWill: boolean): Promise<void> | undefined => {
+    if (connection.closed) return undefined
+    if (!mayHaveWill) return void refuse(connection, 0x87, 'not authorised to publish its will')
+    return hooks.connect(client, packet, (refusal) => {
+      if (connection.closed) return
+      if (refusal !== undefined) refuse(connection, refusal.reasonCode, refusal.reasonString)
+      else accept(connection, packet, newcomer)
+    })
+  }
+  const { will } = packet
+  const { permissions, decidesPublishing } = connection.broker
+  const asked =
+    will === undefined || !decidesPublishing || permissions.allowPublish(newcomer.rights, client, will.topic)
+  const work = isPromise(asked) ? asked.then(letIn) : letIn(asked)
   if (work !== undefined) connection.suspend(work)
+}
+
+/** A client that may come in. */
+interface Newcomer {
+  readonly clientId: string
+  readonly result: AuthenticationResult
+  readonly rights: Rights | undefined
 }
 
 function faultOf(connection: Connection, packet: Connect): ReasonCode {
@@ -76,6 +101,7 @@ function faultOf(connection: Connection, packet: Connect): ReasonCode {
  *  @see MQTT 5.0, 3.2.2.2 */
 export function refuse(connection: Connection, reasonCode: ReasonCode, reasonString?: string): void {
   const { broker } = connection
+  broker.refused(connection, reasonCode, reasonString)
   if (connection.protocolVersion === 5) {
     const wanted = reasonString !== undefined && broker.options.reasonStrings === true
     connection.send({
@@ -92,12 +118,7 @@ export function refuse(connection: Connection, reasonCode: ReasonCode, reasonStr
   connection.finish(`refused (0x${reasonCode.toString(16)})`)
 }
 
-function accept(
-  connection: Connection,
-  packet: Connect,
-  result: AuthenticationResult,
-  clientId: string,
-): void {
+function accept(connection: Connection, packet: Connect, { clientId, result, rights }: Newcomer): void {
   const { broker } = connection
   const user = result.username ?? packet.username
   const refusal = broker.admission.identify(user)
@@ -107,6 +128,7 @@ function accept(
   const expiryInterval = Math.min(wanted, broker.limits.sessionExpiryInterval)
   const { session, sessionPresent } = broker.sessions.open(clientId, packet.cleanStart, expiryInterval)
   session.username = user
+  broker.door.admit(connection, session, rights)
   const { journal } = broker
   const attachNow = (): void => attach(connection, packet, result, session, sessionPresent)
   // A session that is to last is on disk before CONNACK says that it exists.

@@ -12,7 +12,7 @@ export function handleSubscribe(connection: Connection, session: Session, packet
   }
   const { permissions } = connection.broker
   const permitted = packet.subscriptions.map((wanted) =>
-    permissions.maySubscribe(connection.hookClient, wanted),
+    permissions.maySubscribe(session, connection.hookClient, wanted),
   )
   if (!permitted.some(isPromise)) return grant(connection, session, packet, permitted as ReasonCode[])
   const answers = Promise.all(permitted)

@@ -5,7 +5,8 @@ import { isMainThread } from 'node:worker_threads'
 import type { AccessOptions } from '../auth/access-options.ts'
 import { type ProxyProtocol, readProxyHeader } from './proxy.ts'
 import { addressOf, bracket } from './sockets.ts'
-import type { Listener } from './stream.ts'
+import type { Listener, Report, TlsPeer } from './stream.ts'
+import { TlsDoor } from './tls.ts'
 import type { TlsOptions } from './tls-options.ts'
 
 /** Where and how to listen for sockets, whatever is spoken on them. */
@@ -42,17 +43,53 @@ export interface UnixSocket {
   readonly mode?: number
 }
 
-/** Takes an accepted socket that is ready to be read, and its client's address. */
-export type OnSocket = (socket: Socket, remoteAddress: string) => void
+/** Takes an accepted socket that is ready to be read, its client's address, and what TLS says of it. */
+export type OnSocket = (socket: Socket, remoteAddress: string, tls?: TlsPeer) => void
 
-/** Listens for sockets; reads their PROXY headers when they have them.
- *  @throws Error naming the address and what to do, when it cannot listen */
+/** What is spoken on a listener's sockets. */
+export interface Speech {
+  /** `tcp`, `unix` or `ws`; with TLS `tls` or `wss`. */
+  readonly kind: 'tcp' | 'unix' | 'ws'
+  /** Of ALPN (RFC 7301). */
+  readonly protocol: 'mqtt' | 'http/1.1'
+}
+
+/** Listens for sockets; reads their PROXY headers when they have them, and puts TLS on them.
+ *  @throws Error naming the address or the option and what to do, when it cannot listen */
 export async function openServer(
-  kind: string,
+  { kind, protocol }: Speech,
   options: SocketListenOptions,
   onSocket: OnSocket,
+  report: Report,
   unix?: UnixSocket,
 ): Promise<Listener> {
+  const { tls } = options
+  const door = tls === undefined ? undefined : await TlsDoor.open(tls, [protocol], report, onSocket)
+  const ready = door === undefined ? onSocket : (socket: Socket, from: string) => door.wrap(socket, from)
+  try {
+    const listener = await openPlain(options, ready, report, unix)
+    if (door === undefined) return { ...listener, kind }
+    return {
+      ...listener,
+      kind: kind === 'ws' ? 'wss' : 'tls',
+      reload: () => door.reload(),
+      close: () => {
+        door.close()
+        return listener.close()
+      },
+    }
+  } catch (error) {
+    door?.close()
+    throw error
+  }
+}
+
+async function openPlain(
+  options: SocketListenOptions,
+  onSocket: OnSocket,
+  report: Report,
+  unix?: UnixSocket,
+): Promise<Omit<Listener, 'kind'>> {
   const { noDelay = true, tcpKeepAliveMs = 0, backlog = 511, host = '127.0.0.1', port = 1883 } = options
   const server = createServer({
     noDelay,
@@ -61,11 +98,12 @@ export async function openServer(
     // Paused until its owner is there: with a PROXY header, that is later.
     pauseOnConnect: options.proxyProtocol !== undefined,
   })
+  if (options.maximumConnections !== undefined) server.maxConnections = options.maximumConnections
   const waiting = new Set<Socket>()
   server.on('connection', (socket) => {
     if (options.proxyProtocol === undefined) return onSocket(socket, addressOf(socket))
     waiting.add(socket)
-    void introduce(socket, options, onSocket).finally(() => waiting.delete(socket))
+    void introduce(socket, options, onSocket, report).finally(() => waiting.delete(socket))
   })
   if (unix !== undefined) await listenUnix(server, unix, backlog)
   else {
@@ -75,7 +113,6 @@ export async function openServer(
   const address = server.address()
   const bound = address !== null && typeof address === 'object' ? address.port : 0
   return {
-    kind,
     address: unix?.path ?? `${bracket(host)}:${bound}`,
     port: bound,
     close: () => {
@@ -86,13 +123,19 @@ export async function openServer(
 }
 
 /** Lets a connection in once it has said for whom it comes. */
-async function introduce(socket: Socket, options: SocketListenOptions, onSocket: OnSocket): Promise<void> {
+async function introduce(
+  socket: Socket,
+  options: SocketListenOptions,
+  onSocket: OnSocket,
+  report: Report,
+): Promise<void> {
   const { proxyProtocol = true, proxyTimeoutMs = 5_000 } = options
   try {
     const source = await readProxyHeader(socket, proxyProtocol, proxyTimeoutMs)
     onSocket(socket, source ?? addressOf(socket))
     socket.resume()
-  } catch {
+  } catch (error) {
+    report(addressOf(socket), `closed: ${(error as Error).message}`)
     socket.destroy()
   }
 }

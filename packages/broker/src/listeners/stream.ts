@@ -3,7 +3,9 @@
 export interface ByteStream {
   /** The peer's address for logs, limits and audit, such as `127.0.0.1:51234`. */
   readonly remoteAddress: string
-  /** True when a chunk is only valid during `onChunk`. */
+  /** What TLS says of the peer; undefined: it does not speak TLS. */
+  readonly tls?: TlsPeer | undefined
+  /** True when a chunk is only valid during `onChunk`; may become so in the course of a connection. */
   readonly reusesChunks: boolean
   /** Bytes written and not yet taken by the kernel. */
   readonly pendingBytes: number
@@ -18,6 +20,20 @@ export interface ByteStream {
   /** Closes at once. */
   destroy(): void
 }
+
+/** Who a peer is by its certificate or pre-shared key. */
+export interface TlsPeer {
+  /** The user name that it gives, when the listener takes names from it. */
+  readonly username?: string | undefined
+  /** Of a certificate that was verified, as RFC 2253 writes it. */
+  readonly subject?: string
+  /** Why the certificate will not do, said of the client: its CONNECT is refused. */
+  readonly refusal?: string
+}
+
+/** Takes note of what went wrong before there was a stream.
+ *  @param remoteAddress undefined: nobody's fault in particular */
+export type Report = (remoteAddress: string | undefined, why: string) => void
 
 /** What a stream tells its owner. `onClose` comes once, last, with the error that ended it, if any. */
 export interface StreamOwner {
@@ -37,6 +53,8 @@ export interface Listener {
   readonly address: string
   /** The port in use, also when 0 was asked for; 0 for a unix socket. */
   readonly port: number
+  /** Reads its files again; gives a line for each fault, after which what was there stays in force. */
+  reload?(): Promise<string[]>
   /** Stops accepting; connections that exist go on. */
   close(): Promise<void>
 }

@@ -1,10 +1,11 @@
 import type { Socket } from 'node:net'
+import { readLent } from './lent-reads.ts'
 import { openServer, type SocketListenOptions } from './server.ts'
 import { destroyLater } from './sockets.ts'
-import type { Accept, ByteStream, Listener, StreamOwner } from './stream.ts'
+import type { Accept, ByteStream, Listener, Report, StreamOwner, TlsPeer } from './stream.ts'
 
 export interface TcpListenOptions extends SocketListenOptions {
-  /** Default 1883; 0 takes a free one. */
+  /** Default 1883, with TLS 8883; 0 takes a free one. */
   readonly port?: number
   /** Unix socket path, instead of host and port. What a killed broker left there is removed. */
   readonly path?: string
@@ -14,35 +15,59 @@ export interface TcpListenOptions extends SocketListenOptions {
 
 /** Listens on TCP or a unix socket.
  *  @throws Error naming the address and what to do, when it cannot listen */
-export async function listenTcp(options: TcpListenOptions, accept: Accept): Promise<Listener> {
-  const { path, mode } = options
-  const onSocket = (socket: Socket, remoteAddress: string): void =>
-    acceptSocket(socket, remoteAddress, accept)
-  if (path === undefined) return openServer('tcp', options, onSocket)
-  return openServer('unix', options, onSocket, { path, mode })
+export async function listenTcp(
+  options: TcpListenOptions,
+  accept: Accept,
+  report: Report = () => undefined,
+): Promise<Listener> {
+  const { path, mode, port = options.tls === undefined ? 1883 : 8883 } = options
+  const onSocket = (socket: Socket, remoteAddress: string, tls?: TlsPeer): void => {
+    const stream = new SocketStream(socket, remoteAddress, tls)
+    stream.attach(accept(stream))
+  }
+  const kind = path === undefined ? 'tcp' : 'unix'
+  const unix = path === undefined ? undefined : { path, mode }
+  return openServer({ kind, protocol: 'mqtt' }, { ...options, port }, onSocket, report, unix)
 }
 
-/** Wires an accepted socket to its owner. */
-function acceptSocket(socket: Socket, remoteAddress: string, accept: Accept): void {
-  const stream = new SocketStream(socket, remoteAddress)
-  stream.attach(accept(stream))
-}
+/** A connection that brings more chunks than this is worth a second socket; one that says CONNECT and goes is not. */
+const FIRST_CHUNKS = 2
 
 /** A net.Socket or tls.TLSSocket as a ByteStream. */
 class SocketStream implements ByteStream {
   readonly remoteAddress: string
-  readonly reusesChunks = false
-  private readonly socket: Socket
+  readonly tls: TlsPeer | undefined
+  reusesChunks = false
+  private socket: Socket
+  private chunks = 0
   private error: Error | undefined
 
-  constructor(socket: Socket, remoteAddress: string) {
+  constructor(socket: Socket, remoteAddress: string, tls: TlsPeer | undefined) {
     this.socket = socket
     this.remoteAddress = remoteAddress
+    this.tls = tls
   }
 
   attach(owner: StreamOwner): void {
-    const socket = this.socket
-    socket.on('data', (chunk: Buffer) => owner.onChunk(chunk))
+    this.socket.on('data', (chunk: Buffer) => {
+      if (this.tls === undefined && ++this.chunks > FIRST_CHUNKS) this.lend(owner)
+      owner.onChunk(chunk)
+    })
+    this.watch(this.socket, owner)
+  }
+
+  /** Reads what comes behind this chunk into a buffer that all connections share. */
+  private lend(owner: StreamOwner): void {
+    const lent = readLent(this.socket, (chunk) => {
+      this.reusesChunks = true
+      owner.onChunk(chunk)
+    })
+    if (lent === undefined) return
+    this.socket = lent
+    this.watch(lent, owner)
+  }
+
+  private watch(socket: Socket, owner: StreamOwner): void {
     socket.on('drain', () => owner.onDrain())
     socket.on('error', (error: Error) => {
       this.error = error

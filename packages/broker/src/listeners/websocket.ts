@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { openServer, type SocketListenOptions } from './server.ts'
 import { addressOf, bracket, destroyLater } from './sockets.ts'
-import type { Accept, ByteStream, Listener, StreamOwner } from './stream.ts'
+import type { Accept, ByteStream, Listener, Report, StreamOwner, TlsPeer } from './stream.ts'
 
 export interface WebSocketListenOptions extends SocketListenOptions {
   /** Default 8080; 0 takes a free one. */
@@ -33,6 +33,7 @@ export async function listenWebSocket(
   options: WebSocketListenOptions,
   maximumPacketSize: number,
   accept: Accept,
+  report: Report = () => undefined,
 ): Promise<Listener> {
   const door = new Door(Math.max(maximumPacketSize, SMALLEST_MAXIMUM_PAYLOAD), accept)
   if (options.server !== undefined) return attach(options.server, options.path ?? '/mqtt', door)
@@ -41,19 +42,20 @@ export async function listenWebSocket(
     response.writeHead(426, { Connection: 'close', Upgrade: 'websocket', 'Content-Type': 'text/plain' })
     response.end('This port speaks MQTT over WebSocket.\n')
   })
-  const addresses = new WeakMap<Duplex, string>()
+  const known = new WeakMap<Duplex, Caller>()
   http.on('upgrade', (request, socket, head) => {
     if (path !== undefined && pathOf(request) !== path) return refuse(socket, 404, 'nothing here')
-    door.open(request, socket as Socket, head, addresses.get(socket) ?? 'unknown')
+    door.open(request, socket as Socket, head, known.get(socket) ?? { remoteAddress: 'unknown' })
   })
   const listener = await openServer(
-    'ws',
+    { kind: 'ws', protocol: 'http/1.1' },
     { ...options, port: options.port ?? 8080 },
-    (socket, remoteAddress) => {
-      addresses.set(socket, remoteAddress)
+    (socket, remoteAddress, tls) => {
+      known.set(socket, { remoteAddress, tls })
       door.limitHandshake(socket, handshakeTimeoutMs)
       http.emit('connection', socket)
     },
+    report,
   )
   return {
     ...listener,
@@ -67,7 +69,8 @@ export async function listenWebSocket(
 /** Takes the upgrades to one path of somebody's server. */
 function attach(server: HttpServer | HttpsServer, path: string, door: Door): Listener {
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    if (pathOf(request) === path) door.open(request, socket as Socket, head, addressOf(socket as Socket))
+    const remoteAddress = addressOf(socket as Socket)
+    if (pathOf(request) === path) door.open(request, socket as Socket, head, { remoteAddress })
     // With others listening it may be theirs; alone, nobody else would ever answer.
     else if (server.listenerCount('upgrade') === 1) refuse(socket, 404, 'nothing here')
   }
@@ -94,6 +97,12 @@ function refuse(socket: Duplex, status: number, why: string): void {
   socket.end(
     `HTTP/1.1 ${status} ${phrase}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${why.length + 1}\r\n\r\n${why}\n`,
   )
+}
+
+/** Who opened a socket. */
+interface Caller {
+  readonly remoteAddress: string
+  readonly tls?: TlsPeer | undefined
 }
 
 /** Makes WebSockets of upgrades and hands them over. */
@@ -132,7 +141,7 @@ class Door {
     this.pending.delete(socket)
   }
 
-  open(request: IncomingMessage, socket: Socket, head: Buffer, remoteAddress: string): void {
+  open(request: IncomingMessage, socket: Socket, head: Buffer, caller: Caller): void {
     this.settled(socket)
     // [MQTT-6.0.0-3]: a client that does not offer it speaks something else.
     const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((each) => each.trim())
@@ -140,7 +149,7 @@ class Door {
       return refuse(socket, 400, 'MQTT over WebSocket needs the subprotocol "mqtt"')
     }
     this.server.handleUpgrade(request, socket, head, (webSocket) => {
-      const stream = new WebSocketStream(webSocket, socket, remoteAddress)
+      const stream = new WebSocketStream(webSocket, socket, caller)
       stream.attach(this.accept(stream))
     })
   }
@@ -151,16 +160,18 @@ const BINARY = { binary: true, compress: false }
 /** A WebSocket as a ByteStream: frames have no meaning beyond their bytes [MQTT-6.0.0-2]. */
 class WebSocketStream implements ByteStream {
   readonly remoteAddress: string
+  readonly tls: TlsPeer | undefined
   readonly reusesChunks = false
   private readonly webSocket: WebSocket
   private readonly socket: Socket
   private error: Error | undefined
   private ended = false
 
-  constructor(webSocket: WebSocket, socket: Socket, remoteAddress: string) {
+  constructor(webSocket: WebSocket, socket: Socket, { remoteAddress, tls }: Caller) {
     this.webSocket = webSocket
     this.socket = socket
     this.remoteAddress = remoteAddress
+    this.tls = tls
   }
 
   attach(owner: StreamOwner): void {

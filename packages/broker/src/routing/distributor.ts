@@ -76,7 +76,7 @@ export class Distributor {
   }
 
   private deliverShared(message: Message, group: SharedGroup, now: number, except?: Session): void {
-    const member = group.choose(message.qos, except)
+    const member = group.choose(message.qos, except, this.router.mayReceive, message.topic)
     if (member === undefined) {
       return this.dropped(`$share/${group.shareName}`, message.topic, 'no one subscribed')
     }

@@ -1,4 +1,5 @@
 import { parseSharedFilter, SubscriptionIndex } from '@pipit/protocol'
+import type { Session } from '../sessions/session.ts'
 import type { SubscriptionState } from '../sessions/subscription.ts'
 import type { Durability } from '../storage/journal.ts'
 import { Route } from './route.ts'
@@ -16,6 +17,8 @@ const SEEN = 65_536
 export class Router {
   /** Grows when a route may have become wrong. */
   generation = 0
+  /** Says which sessions get messages of a topic; undefined: all that are subscribed. */
+  mayReceive: ((session: Session, topic: string) => boolean) | undefined = undefined
   private readonly index = new SubscriptionIndex<SubscriptionState>()
   private readonly groupIndex = new SubscriptionIndex<SharedGroup>()
   private readonly groups = new Map<string, SharedGroup>()
@@ -79,7 +82,12 @@ export class Router {
   /** Brings a route that someone kept up to date. */
   refresh(route: Route): void {
     const groups = this.groups.size === 0 ? NO_GROUPS : this.groupIndex.match(route.topic, [])
-    route.refresh(this.index.match(route.topic, []), groups, this.generation)
+    let subscriptions = this.index.match(route.topic, [])
+    const { mayReceive } = this
+    if (mayReceive !== undefined) {
+      subscriptions = subscriptions.filter(({ session }) => mayReceive(session, route.topic))
+    }
+    route.refresh(subscriptions, groups, this.generation)
   }
 
   add(subscription: SubscriptionState): void {

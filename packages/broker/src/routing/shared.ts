@@ -31,8 +31,14 @@ export class SharedGroup {
   }
 
   /** The member that gets the next message: one that can take it now, else one that is online,
-   *  else one whose session waits. Undefined when nobody can. At QoS 0 only an online one will do. */
-  choose(qos: number, except?: Session): SubscriptionState | undefined {
+   *  else one whose session waits. Undefined when nobody can. At QoS 0 only an online one will do.
+   *  @param may says who gets messages of this topic; undefined: all */
+  choose(
+    qos: number,
+    except?: Session,
+    may?: (session: Session, topic: string) => boolean,
+    topic = '',
+  ): SubscriptionState | undefined {
     const { members } = this
     const count = members.length
     let fallback: SubscriptionState | undefined
@@ -41,7 +47,7 @@ export class SharedGroup {
       if (first >= count) first = 0
       const member = members[first]!
       const session = member.session
-      if (session === except) continue
+      if (session === except || (may !== undefined && !may(session, topic))) continue
       if (session.canTake(Math.min(qos, member.qos))) {
         this.next = this.strategy === 'sticky' ? first : first + 1
         return member

@@ -1,4 +1,5 @@
 import { AWAITING_PUBCOMP, Inbound, Outbound } from '@pipit/protocol'
+import type { Rights } from '../auth/rights.ts'
 import type { Connection } from '../connection.ts'
 import type { DropReason } from '../metrics/ledger.ts'
 import type { Limits } from '../options.ts'
@@ -37,6 +38,8 @@ export class Session {
   /** When it ends, milliseconds since the epoch; Infinity while connected or when it never does. */
   expiresAt = Number.POSITIVE_INFINITY
   username: string | undefined = undefined
+  /** What its client may do; undefined: everything, or it is not known yet. */
+  rights: Rights | undefined = undefined
   /** Its number in storage; 0: it is not stored. */
   storeId = 0
   /** By filter as subscribed. Made with the first subscription: most idle clients have few. */

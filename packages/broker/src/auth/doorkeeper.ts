@@ -1,0 +1,160 @@
+import type { Connect } from '@pipit/protocol'
+import type { Broker } from '../broker.ts'
+import type { Connection } from '../connection.ts'
+import { isPromise } from '../hooks.ts'
+import type { Session } from '../sessions/session.ts'
+import { Access, type AccessHost } from './access.ts'
+import type { AccessOptions } from './access-options.ts'
+import type { AclSubject } from './acl.ts'
+import type { AuthenticationResult } from './authenticate.ts'
+import { NO_RIGHTS, type Rights } from './rights.ts'
+
+/** Asks who clients are and gives them their rights: the broker's access, those of its listeners, and the hook. */
+export class Doorkeeper {
+  private readonly broker: Broker
+  private standard: Access | undefined = undefined
+  private readonly all = new Set<Access>()
+  private isOpen = false
+
+  constructor(broker: Broker) {
+    this.broker = broker
+  }
+
+  /** Reads the files of the broker's own access.
+   *  @throws Error naming the file, and the line, that is wrong */
+  async open(): Promise<void> {
+    if (this.isOpen) return
+    this.isOpen = true
+    const { access } = this.broker.options
+    if (access !== undefined) this.standard = await this.add(access)
+  }
+
+  /** The access of a listener.
+   *  @throws as `open` */
+  async accessFor(options: AccessOptions | undefined): Promise<Access | undefined> {
+    return options === undefined ? this.standard : this.add(options)
+  }
+
+  /** A listener is gone, or never was. Its connections still have their rights. */
+  release(access: Access | undefined): void {
+    if (access === undefined || access === this.standard) return
+    access.close()
+  }
+
+  /** Says whether clients of a listener have to say who they are. */
+  asksWho(access: Access | undefined): boolean {
+    const { authenticate } = this.broker.options
+    return authenticate !== undefined || access?.asksWho === true
+  }
+
+  /** True when some clients may not do everything. */
+  get decides(): boolean {
+    for (const access of this.all) if (access.decides) return true
+    return false
+  }
+
+  private async add(options: AccessOptions): Promise<Access> {
+    const access = await Access.open(options, this.host)
+    this.all.add(access)
+    this.broker.rulesChanged()
+    return access
+  }
+
+  private get host(): AccessHost {
+    const { broker } = this
+    return {
+      now: () => broker.now(),
+      warn: (message) => broker.notices.warn({}, message),
+      denied: (subject, action, topic, rule) => broker.denied(subject, action, topic, rule),
+      changed: (access) => this.changed(access),
+    }
+  }
+
+  /** Who asks to come in: its certificate, the access of its listener, then the hook. */
+  authenticate(
+    connection: Connection,
+    packet: Connect,
+  ): AuthenticationResult | Promise<AuthenticationResult> {
+    const { access, address } = connection
+    const { remoteAddress, tls } = connection.stream
+    const { hooks, options } = this.broker
+    if (tls?.refusal !== undefined) return { reasonCode: 0x87, reasonString: tls.refusal }
+    const { clientId, username, password } = packet
+    const request = { clientId, username, password, remoteAddress, packet }
+    if (access === undefined) {
+      const named = tls?.username ?? username
+      const answer = hooks.authenticate({ ...request, username: named })
+      if (tls?.username === undefined) return answer
+      const withName = (result: AuthenticationResult): AuthenticationResult => ({
+        username: named,
+        ...result,
+      })
+      return isPromise(answer) ? answer.then(withName) : withName(answer)
+    }
+    const isLast = options.authenticate === undefined
+    return access.authenticate(request, address, tls, isLast).then(async (first) => {
+      if (first.reasonCode !== 0 || isLast) return first
+      const second = await hooks.authenticate({ ...request, username: first.username ?? username })
+      return { ...first, ...second }
+    })
+  }
+
+  /** What a client that comes in will be allowed; undefined: everything. */
+  rightsFor(
+    connection: Connection,
+    subject: AclSubject,
+    acl: readonly string[] | undefined,
+  ): Rights | undefined {
+    const { access } = connection
+    if (access !== undefined) return access.rightsOf(subject, acl)
+    return acl === undefined ? undefined : this.emptyAccess.rightsOf(subject, acl)
+  }
+
+  private get emptyAccess(): Access {
+    return Access.without(this.host)
+  }
+
+  /** A session gets its rights, and is remembered to have them by its password. */
+  admit(connection: Connection, session: Session, rights: Rights | undefined): void {
+    const { access, stream } = connection
+    session.rights = rights
+    connection.loginMark = stream.tls?.username === undefined ? access?.markOf(session.username) : undefined
+    this.broker.permissions.forget(session)
+  }
+
+  /** The rights of a session; those of one that was restored are its user's at the broker's own access. */
+  rightsOf(session: Session): Rights | undefined {
+    if (session.rights !== undefined || session.connection !== undefined || this.all.size === 0) {
+      return session.rights
+    }
+    const { clientId, username } = session
+    if (this.standard === undefined) return NO_RIGHTS
+    session.rights = this.standard.rightsOf({ clientId, username }, undefined)
+    return session.rights
+  }
+
+  /** Reads all files again.
+   *  @returns a line for each fault, after which what was there stays in force */
+  async reload(): Promise<string[]> {
+    const faults: string[] = []
+    for (const access of this.all) faults.push(...(await access.reload()))
+    return faults
+  }
+
+  /** Who is no longer known, or has another password now, has to log in again. */
+  private changed(access: Access): void {
+    const { broker } = this
+    for (const connection of [...broker.connections]) {
+      const { session } = connection
+      if (connection.access !== access || session === undefined) continue
+      if (!access.stillKnows(session.username, connection.loginMark)) {
+        connection.disconnect(0x87, 'its password is no longer valid')
+      }
+    }
+    broker.rulesChanged()
+  }
+
+  close(): void {
+    for (const access of this.all) access.close()
+  }
+}
