@@ -39,7 +39,7 @@ import { Message } from './routing/message.ts'
 import { Router } from './routing/router.ts'
 import { type RegistryHost, SessionRegistry } from './sessions/registry.ts'
 import type { OverflowPolicy, Session } from './sessions/session.ts'
-import { PendingWills } from './sessions/wills.ts'
+import { Wills } from './sessions/wills.ts'
 import type { Durability, Journal } from './storage/journal.ts'
 import { openStorage, type Storage } from './storage/storage.ts'
 import { Turn } from './turn.ts'
@@ -87,7 +87,7 @@ export class Broker implements RegistryHost {
   localSessions = 0
   /** Writes down what has to survive; undefined without a data folder. */
   journal: Journal | undefined = undefined
-  private readonly wills: PendingWills
+  readonly wills: Wills
   private storage: Storage | undefined = undefined
   private readonly listeners = new Set<Listener>()
   private sweeper: NodeJS.Timeout | undefined = undefined
@@ -122,7 +122,7 @@ export class Broker implements RegistryHost {
     this.distributor = new Distributor(this.router, this.retained, this.now, (...loss) =>
       this.dropped(...loss),
     )
-    this.wills = new PendingWills((session, message) => this.publishWill(session, message))
+    this.wills = new Wills((session, message) => this.publishWill(session, message))
     this.plainPublish = this.hooks.plain
   }
 
@@ -210,10 +210,16 @@ export class Broker implements RegistryHost {
     return this.options.durability ?? 'always'
   }
 
-  /** Runs `then` once what was recorded for this session is safe; at once when it is not stored. */
-  whenCommitted(session: Session, then: () => void): void {
+  /** Runs `then` once what was recorded for this session is safe; at once when it is not stored.
+   *  @param failed runs instead when it cannot be written now, and takes it back; absent: `then` waits */
+  whenCommitted(session: Session, then: () => void, failed?: () => void): void {
     if (this.journal === undefined || session.storeId === 0) then()
-    else this.journal.whenCommitted(then)
+    else this.journal.whenCommitted(then, failed)
+  }
+
+  /** Says whether what a session is to remember cannot be written now. */
+  cannotKeep(session: Session): boolean {
+    return session.storeId !== 0 && this.journal?.failing !== undefined
   }
 
   /** Sends an acknowledgement: once all is safe that was recorded since `before`.
@@ -448,8 +454,15 @@ export class Broker implements RegistryHost {
     return limit > 0 && (wanted === 0 || wanted > limit) ? limit : wanted
   }
 
+  /** A client is being let in: its will is stored with its session, before CONNACK says that it is there. */
+  announceWill(connection: Connection, session: Session, will: Will | undefined): void {
+    if (will === undefined || this.journal === undefined || session.storeId === 0) return
+    const { message, delay } = this.messageOf(session, will)
+    this.wills.announce(connection, session, message, delay)
+  }
+
   connectionBegan(connection: Connection): void {
-    this.wills.cancel(connection.session!)
+    this.wills.connected(connection, connection.session!)
     const { counters, sessions, localSessions } = this
     counters.clientsMaximum = Math.max(counters.clientsMaximum, sessions.size - localSessions)
     this.logger.info({ clientId: connection.clientId, from: connection.stream.remoteAddress }, 'connected')
@@ -465,7 +478,12 @@ export class Broker implements RegistryHost {
     connection.will = undefined
     this.sessions.release(session)
     // After DISCONNECT 0 the will is gone already; 0x04 leaves it to be published.
-    if (will !== undefined) this.armWill(session, will)
+    if (will === undefined) this.wills.withdraw(connection, session)
+    else {
+      const { willDelayInterval = 0 } = will.properties ?? {}
+      const message = (): Message => this.messageOf(session, will).message
+      this.wills.arm(connection, session, message, willDelayInterval, this.now())
+    }
   }
 
   forget(connection: Connection): void {
@@ -479,38 +497,33 @@ export class Broker implements RegistryHost {
     this.admission.leave(connection.address, connection.countedUser)
   }
 
-  sessionEnded(session: Session, left: Delivery[]): void {
-    this.wills.sessionEnded(session)
+  sessionEnded(session: Session, left: Delivery[]): Promise<void> | undefined {
+    const asked = this.wills.sessionEnded(session)
     // QoS 2 that had begun is lost with the session [MQTT-4.8.2-5].
     this.redistribute(
       left.filter((delivery) => delivery.group !== undefined && delivery.qos === 1),
       session,
     )
+    return asked
   }
 
   redistribute(deliveries: readonly Delivery[], except: Session): void {
     this.distributor.redistribute(deliveries, except)
   }
 
-  private armWill(session: Session, will: Will): void {
+  private messageOf(session: Session, will: Will): { message: Message; delay: number } {
     const { topic, payload, qos, retain } = will
-    const { willDelayInterval = 0, ...properties } = will.properties ?? {}
-    const now = this.now()
-    this.wills.arm(
-      session,
-      Message.of(topic, payload, qos, retain, properties, session, now),
-      willDelayInterval,
-      now,
-    )
+    const { willDelayInterval: delay = 0, ...properties } = will.properties ?? {}
+    return { message: Message.of(topic, payload, qos, retain, properties, session, this.now()), delay }
   }
 
-  private publishWill(session: Session, message: Message): void {
+  private publishWill(session: Session, message: Message): Promise<void> | undefined {
     const allowed = this.permissions.mayPublish(session, message.topic)
-    const publish = (may: boolean): void => {
-      if (!may) return this.dropped(session.clientId, message.topic, 'not authorised')
+    const publish = (may: boolean): Promise<void> | undefined => {
+      if (!may) return void this.dropped(session.clientId, message.topic, 'not authorised')
       const { clientId, username } = session
       const client = { clientId, username, remoteAddress: undefined, protocolVersion: undefined }
-      void this.hooks.publish(client, message, (verdict) => {
+      return this.hooks.publish(client, message, (verdict) => {
         if (verdict === undefined) return void this.distributor.release(message.restarted(this.now()))
         const isGone = verdict === 'drop' || 'reasonCode' in verdict
         const changed = isGone ? undefined : this.changedByHook(message, verdict)
@@ -518,8 +531,7 @@ export class Broker implements RegistryHost {
         else this.distributor.release(changed)
       })
     }
-    if (isPromise(allowed)) void allowed.then(publish)
-    else publish(allowed)
+    return isPromise(allowed) ? allowed.then(publish) : publish(allowed)
   }
 
   /** Counts messages that nobody wanted. */

@@ -20,12 +20,14 @@ export function acceptMessage(
   if (message.retain && broker.options.retainAvailable === false) {
     throw new ProtocolError('retained messages are not supported', 0x9a)
   }
+  // A copy of a QoS 2 message that was taken is not asked about again: a refusal would let its sender publish it
+  // anew while the first one waits here for its PUBREL.
+  if (message.qos === 2 && connection.session!.inbound.has(packetId)) {
+    return receive(connection, connection.session!, message, packetId, entry)
+  }
   const refusal = refusalOf(connection, message, entry)
   if (refusal !== undefined) return refuse(connection, message, packetId, refusal)
-  // A copy of a QoS 2 message that was taken is not asked about again.
-  if (broker.plainPublish || (message.qos === 2 && connection.session!.inbound.has(packetId))) {
-    return take(connection, message, packetId, entry)
-  }
+  if (broker.plainPublish) return take(connection, message, packetId, entry)
   const work = broker.hooks.publish(connection.hookClient, message, (verdict) =>
     obey(connection, message, packetId, entry, verdict),
   )
@@ -88,12 +90,15 @@ function receive(
   const kept = journal === undefined ? message : message.compact()
   const code = entry.route.empty ? 0x10 : 0
   const always = entry.route.durability === 'always'
-  if (session.inbound.publishQoS2(packetId, kept)) journal?.received(session, packetId, kept)
-  // A copy may come while the first is not safe yet: its PUBREC waits as well.
-  else if (session.storeId !== 0 && journal !== undefined) {
-    return journal.acknowledge(connection, 0x50, packetId, code, always)
+  if (session.inbound.publishQoS2(packetId, kept)) {
+    journal?.received(session, packetId, kept)
+    return broker.acknowledge(connection, 0x50, packetId, code, before, always)
   }
-  broker.acknowledge(connection, 0x50, packetId, code, before, always)
+  // A copy may come while the first is not safe yet: its PUBREC waits as well.
+  const first = session.inbound.message(packetId)
+  if (journal === undefined || first === undefined || journal.isSafe(first)) {
+    connection.acknowledge(0x50, packetId, code)
+  } else journal.acknowledge(connection, 0x50, packetId, code, always)
 }
 
 type Refusal = Extract<
@@ -113,7 +118,9 @@ const REFUSAL_CODES: Readonly<Record<Refusal, ReasonCode>> = {
 function refusalOf(connection: Connection, message: Message, entry: TopicEntry): Refusal | undefined {
   const { broker } = connection
   if (!entry.allowed) return 'not authorised'
-  if (broker.journal?.failing !== undefined && needsDisk(connection, message, entry)) return 'storage failing'
+  if (broker.journal?.failing !== undefined && needsDisk(connection, message, entry)) {
+    return 'storage failing'
+  }
   if (message.retain && !broker.retained.hasRoom(message)) return 'retained full'
   if (broker.options.checkPayloadFormat === true && message.properties?.payloadFormatIndicator === 1) {
     if (!isUtf8(message.payload)) return 'payload format'
@@ -125,7 +132,9 @@ function refusalOf(connection: Connection, message: Message, entry: TopicEntry):
   return undefined
 }
 
+/** QoS 0 never does: what it retains is kept in memory until the disk is back. */
 function needsDisk(connection: Connection, message: Message, entry: TopicEntry): boolean {
+  if (message.qos === 0) return false
   if (message.qos === 2 && connection.session!.storeId !== 0) return true
   return (message.retain && entry.route.durability !== 'off') || entry.route.needsDisk(message.qos)
 }

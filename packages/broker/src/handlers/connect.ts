@@ -87,12 +87,9 @@ function faultOf(connection: Connection, packet: Connect): ReasonCode {
     if (will.qos > broker.maximumQoS) return 0x9b
     if (will.retain && broker.options.retainAvailable === false) return 0x9a
   }
-  if (
-    broker.journal?.failing !== undefined &&
-    wantedExpiry(packet) > 0 &&
-    broker.sessions.get(clientId) === undefined
-  ) {
-    return 0x97 // nothing can be kept now
+  if (broker.journal?.failing !== undefined && wantedExpiry(packet) > 0) {
+    const known = packet.cleanStart ? undefined : broker.sessions.get(clientId)
+    if (known === undefined || known.storeId === 0) return 0x97 // no new session can be kept now
   }
   return broker.refusesConnection(clientId)
 }
@@ -129,9 +126,10 @@ function accept(connection: Connection, packet: Connect, { clientId, result, rig
   const { session, sessionPresent } = broker.sessions.open(clientId, packet.cleanStart, expiryInterval)
   session.username = user
   broker.door.admit(connection, session, rights)
+  broker.announceWill(connection, session, packet.will)
   const { journal } = broker
   const attachNow = (): void => attach(connection, packet, result, session, sessionPresent)
-  // A session that is to last is on disk before CONNACK says that it exists.
+  // A session that is to last is on disk, with the will, before CONNACK says that it exists.
   if (session.storeId === 0 || journal === undefined || !journal.mustWait) return attachNow()
   // While the disk fails, one that exists goes on; a new one is refused.
   if (sessionPresent && journal.failing !== undefined) return attachNow()
@@ -148,7 +146,8 @@ function accept(connection: Connection, packet: Connect, { clientId, result, rig
 
 /** The session cannot be kept: there is none. */
 function undo(connection: Connection, session: Session): void {
-  const { sessions } = connection.broker
+  const { sessions, wills } = connection.broker
+  wills.withdraw(connection, session)
   if (sessions.get(session.clientId) === session && !session.online) sessions.end(session)
   if (!connection.closed) refuse(connection, 0x97)
 }
@@ -164,12 +163,16 @@ function attach(
   const { broker } = connection
   const { properties = {} } = packet
   if (connection.closed) {
+    broker.wills.withdraw(connection, session)
     // It went while it waited: its session's time runs from now.
     if (broker.sessions.get(session.clientId) === session && !session.online) broker.sessions.release(session)
     return
   }
   // While this one waited for the disk, another client may have come with the same identifier.
-  if (broker.sessions.get(session.clientId) !== session) return refuse(connection, 0x89)
+  if (broker.sessions.get(session.clientId) !== session) {
+    broker.wills.withdraw(connection, session)
+    return refuse(connection, 0x89)
+  }
   session.connection?.disconnect(0x8e, 'session taken over')
   connection.session = session
   connection.will = packet.will

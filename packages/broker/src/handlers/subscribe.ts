@@ -1,8 +1,10 @@
-import type { ReasonCode, Subscribe, Subscription } from '@pipit/protocol'
+import type { QoS, ReasonCode, Subscribe, Subscription } from '@pipit/protocol'
+import type { Broker } from '../broker.ts'
 import type { Connection } from '../connection.ts'
 import { isPromise } from '../hooks.ts'
 import type { Session } from '../sessions/session.ts'
-import { SubscriptionState } from '../sessions/subscription.ts'
+import type { SubscriptionState } from '../sessions/subscription.ts'
+import { type Before, standing, subscribe, takeBack } from './subscriptions.ts'
 
 /** @see MQTT 5.0, 3.8.4 */
 export function handleSubscribe(connection: Connection, session: Session, packet: Subscribe): void {
@@ -26,52 +28,53 @@ function grant(
   packet: Subscribe,
   permitted: readonly ReasonCode[],
 ): void {
-  const { broker } = connection
+  const { broker, protocolVersion } = connection
   if (connection.closed) return
   const identifier = packet.properties?.subscriptionIdentifiers?.[0] ?? 0
-  const reasonCodes: ReasonCode[] = []
   const replays: SubscriptionState[] = []
-  for (const [i, wanted] of packet.subscriptions.entries()) {
-    const code = permitted[i]!
-    const refusal = code >= 0x80 ? code : broker.permissions.refusesSubscription(session, wanted)
-    if (refusal !== 0) {
-      reasonCodes.push(connection.protocolVersion === 5 ? refusal : 0x80)
-      continue
-    }
-    const granted = Math.min(code, broker.maximumQoS) as 0 | 1 | 2
-    const replay = subscribe(connection, session, { ...wanted, qos: granted }, identifier)
-    if (replay !== undefined) replays.push(replay)
-    reasonCodes.push(granted)
+  const before: Before[] = []
+  const reasonCodes = packet.subscriptions.map((wanted, i): ReasonCode => {
+    const refusal = refusalOf(broker, session, wanted, permitted[i]!)
+    if (refusal !== 0) return protocolVersion === 5 ? refusal : 0x80
+    const qos = Math.min(permitted[i]!, broker.maximumQoS) as QoS
+    const was = standing(session, wanted.topicFilter)
+    before.push(was)
+    const subscription = subscribe(broker, session, { ...wanted, qos }, identifier)
+    if (isReplayed(wanted, was, subscription)) replays.push(subscription)
+    return qos
+  })
+  const answer = (codes: readonly ReasonCode[]): void => {
+    if (!connection.closed) connection.send({ type: 'SUBACK', packetId: packet.packetId, reasonCodes: codes })
   }
-  broker.whenCommitted(session, () => {
-    if (connection.closed) return
-    connection.send({ type: 'SUBACK', packetId: packet.packetId, reasonCodes })
-    for (const subscription of replays) broker.retained.replay(connection, subscription)
+  const granted = (): void => {
+    answer(reasonCodes)
+    for (const subscription of connection.closed ? [] : replays)
+      broker.retained.replay(connection, subscription)
+  }
+  if (before.length === 0) return granted()
+  broker.whenCommitted(session, granted, () => {
+    for (const each of before.toReversed()) takeBack(broker, session, each)
+    answer(reasonCodes.map((code) => (code < 0x80 ? (protocolVersion === 5 ? 0x97 : 0x80) : code)))
   })
 }
 
-/** Makes or replaces a subscription; gives it when its retained messages are to be sent. */
-function subscribe(
-  connection: Connection,
+/** The code with which a subscription is refused; 0: it is not. */
+function refusalOf(
+  broker: Broker,
   session: Session,
   wanted: Subscription,
-  identifier: number,
-): SubscriptionState | undefined {
-  const { router } = connection.broker
-  session.subscriptions ??= new Map()
-  const known = session.subscriptions.get(wanted.topicFilter)
-  let subscription = known
-  if (subscription === undefined) {
-    subscription = new SubscriptionState(session, wanted, identifier, router.groupFor(wanted.topicFilter))
-    session.subscriptions.set(wanted.topicFilter, subscription)
-    router.add(subscription)
-  } else {
-    subscription.replace(wanted, identifier)
-    router.changed()
-  }
-  connection.broker.journal?.subscribed(subscription)
-  if (subscription.group !== undefined) return undefined // never for shared subscriptions (4.8.2)
+  permitted: ReasonCode,
+): ReasonCode {
+  if (permitted >= 0x80) return permitted
+  const refusal = broker.permissions.refusesSubscription(session, wanted)
+  if (refusal !== 0) return refusal
+  // What the session could not remember is not there at all.
+  return broker.cannotKeep(session) ? 0x97 : 0
+}
+
+/** Says whether retained messages are to be sent: never for shared subscriptions (4.8.2). */
+function isReplayed(wanted: Subscription, before: Before, { group }: SubscriptionState): boolean {
   const handling = wanted.retainHandling ?? 0
-  if (handling === 2 || (handling === 1 && known !== undefined)) return undefined
-  return subscription
+  if (group !== undefined || handling === 2) return false
+  return handling === 0 || before.subscription === undefined
 }

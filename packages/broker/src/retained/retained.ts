@@ -22,6 +22,8 @@ export class Retained {
   /** The broker's own $SYS/…, which no limit concerns and no wildcard at the first level matches. */
   private readonly system = new TopicTree<Message>()
   private readonly replays = new Map<Session, Replay[]>()
+  /** Topics that changed while storage failed, with what it has of them. */
+  private readonly unsaved = new Map<string, Message | undefined>()
   private readonly limits: Limits
   private readonly now: () => number
   private readonly mayReceive: (session: Session, topic: string) => boolean
@@ -63,9 +65,7 @@ export class Retained {
     const before = this.treeOf(topic).set(topic, kept)
     if (isSystem(topic)) return true
     this.bytes += kept.size - (before?.size ?? 0)
-    if (kept.volatile && before?.stored !== undefined && before.stored.holds > 0)
-      this.journal?.unretained(before)
-    else if (!kept.volatile) this.journal?.retained(kept, before)
+    this.save(topic, kept, before)
     return true
   }
 
@@ -73,7 +73,24 @@ export class Retained {
     const before = this.treeOf(topic).delete(topic)
     if (before === undefined || isSystem(topic)) return
     this.bytes -= before.size
-    if (before.stored !== undefined && before.stored.holds > 0) this.journal?.unretained(before)
+    this.save(topic, undefined, before)
+  }
+
+  /** Writes what changed while storage failed, now that it works again. */
+  saveChanges(): void {
+    for (const [topic, before] of this.unsaved) this.save(topic, this.tree.get(topic), before)
+  }
+
+  /** Has storage hold what a topic retains. While it fails what it has stays there: it was acknowledged, and what
+   *  comes now (QoS 0, wills, the embedder's own) is not. */
+  private save(topic: string, now: Message | undefined, before: Message | undefined): void {
+    const { journal, unsaved } = this
+    if (journal === undefined) return
+    const stored = unsaved.has(topic) ? unsaved.get(topic) : before
+    if (journal.failing !== undefined) return void unsaved.set(topic, stored)
+    unsaved.delete(topic)
+    if (now !== undefined && !now.volatile) journal.retained(now, stored)
+    else if (stored?.stored !== undefined && stored.stored.holds > 0) journal.unretained(stored)
   }
 
   /** Puts back a message that an earlier process retained. */

@@ -5,8 +5,9 @@ import { Session, type SessionHost } from './session.ts'
 
 /** What the registry tells the broker. */
 export interface RegistryHost extends SessionHost {
-  /** A session ended: its will is due, its shared messages go to others. */
-  sessionEnded(session: Session, left: ReturnType<Session['clear']>): void
+  /** A session ended: its will is due, its shared messages go to others.
+   *  @returns when hooks have said what becomes of the will, if they have to be awaited */
+  sessionEnded(session: Session, left: ReturnType<Session['clear']>): Promise<void> | undefined
   /** Gives shared messages to other members than the one that had them. */
   redistribute(deliveries: readonly Delivery[], except: Session): void
   now(): number
@@ -105,8 +106,11 @@ export class SessionRegistry {
     }
     const unreleased = session.unreleased()
     const left = session.clear()
-    this.host.journal?.sessionEnded(session, left, unreleased)
-    this.host.sessionEnded(session, left)
+    const asked = this.host.sessionEnded(session, left)
+    // The session on the disk holds the will: both stay there until it is on its way.
+    const forget = (): void => this.host.journal?.sessionEnded(session, left, unreleased)
+    if (asked === undefined) forget()
+    else void asked.then(forget)
   }
 
   private expired(session: Session): boolean {

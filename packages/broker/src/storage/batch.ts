@@ -159,6 +159,7 @@ export class BatchWriter implements RecordSink {
     this.begin(PUT_WILL, 32)
     this.number(record.session)
     this.number(record.at)
+    this.uint32(record.delay)
     this.number(record.message)
   }
 
@@ -248,7 +249,12 @@ function applyRecord(r: BatchReader, sink: RecordSink): void {
     case DELETE_RETAINED:
       return sink.deleteRetained(r.string())
     case PUT_WILL:
-      return sink.putWill({ session: r.number(), at: r.number(), message: r.number() })
+      return sink.putWill({
+        session: r.number(),
+        at: r.number(),
+        delay: r.uint32(),
+        message: r.number(),
+      })
     case DELETE_WILL:
       return sink.deleteWill(r.number())
     default:

@@ -114,7 +114,13 @@ const RECORDS: Readonly<Record<string, (batch: BatchWriter, fields: Fields) => v
     }),
   retained: (batch, f) => batch.putRetained({ topic: f.text('topic'), message: f.whole('message', 1) }),
   will: (batch, f) =>
-    batch.putWill({ session: f.whole('session', 1), at: f.time('at'), message: f.whole('message', 1) }),
+    batch.putWill({
+      session: f.whole('session', 1),
+      at: f.time('at'),
+      // An export of an earlier version has none: its wills are due at a time.
+      delay: f.value('delay') === undefined ? 0 : f.whole('delay', 0, 0xffffffff),
+      message: f.whole('message', 1),
+    }),
 }
 
 /** The fields of one line, each checked as it is read. */

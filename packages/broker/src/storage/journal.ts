@@ -25,6 +25,17 @@ interface Held {
   readonly failed: (() => void) | undefined
 }
 
+/** A will that storage may hold. */
+export interface StoredWill {
+  readonly message: Message
+  /** When it is due, milliseconds since the epoch; Infinity: its client is connected. */
+  readonly at: number
+  /** Will Delay Interval, seconds. */
+  readonly delay: number
+  /** Storage keeps the message for it. */
+  isStored: boolean
+}
+
 export interface JournalOptions {
   /** When acknowledgements go out whose topic says nothing else. */
   readonly durability: Durability
@@ -74,6 +85,10 @@ export class Journal implements BatchEvents {
   private nextSession: number
   private current = 1
   private done = 0
+  /** For batches on their way: number, and the last message in it. */
+  private readonly underWay: number[] = []
+  /** The last message that is safe. */
+  private safeMessage: number
   /** The batch is handed over at the end of this turn. */
   private scheduled = false
   private timer: NodeJS.Timeout | undefined = undefined
@@ -87,6 +102,7 @@ export class Journal implements BatchEvents {
     this.nextSession = next.session
     this.firstMessage = next.message
     this.firstReference = next.reference
+    this.safeMessage = next.message - 1
     this.onFailure = onFailure
   }
 
@@ -101,8 +117,14 @@ export class Journal implements BatchEvents {
     return this.gated && this.last > this.done
   }
 
+  /** Says whether a message that was recorded survives a crash. */
+  isSafe({ stored }: Message): boolean {
+    return stored === undefined || stored.id <= this.safeMessage
+  }
+
   /** Runs `then` once all records so far survive a crash; at once when nothing has to wait.
-   *  @param failed runs instead when they cannot be written now. They are tried again all the same */
+   *  @param failed runs instead when they cannot be written now, and takes back what it can: the latest first.
+   *  They are tried again all the same, together with what it records */
   whenCommitted(then: () => void, failed?: () => void): void {
     const batch = this.last
     if (!this.gated || batch <= this.done) return then()
@@ -135,6 +157,10 @@ export class Journal implements BatchEvents {
   committed(number: number, memory: readonly ArrayBuffer[] = NO_MEMORY): void {
     const begun = performance.now()
     this.done = number
+    const { underWay } = this
+    let at = 0
+    for (; at < underWay.length && underWay[at]! <= number; at += 2) this.safeMessage = underWay[at + 1]!
+    underWay.splice(0, at)
     for (const each of memory) this.batch.recycle(each)
     if (this.failing !== undefined) {
       this.failing = undefined
@@ -165,7 +191,11 @@ export class Journal implements BatchEvents {
     // Those who can be told that it failed need not wait for the disk to come back.
     const { held } = this
     this.held = []
-    for (const each of held) if (!this.refused(each)) this.held.push(each)
+    for (let i = held.length - 1; i >= 0; i--) held[i]!.failed?.()
+    const waiting = held.filter((each) => each.failed === undefined && !this.refused(each))
+    this.held = waiting.concat(this.held)
+    // What takes back is written in one with what it takes back.
+    if (this.batch.count > 0 || this.unwritten > 0) this.schedule(false)
   }
 
   /** Settles when all records are written, or cannot be. */
@@ -186,11 +216,7 @@ export class Journal implements BatchEvents {
   }
 
   /** Tells a publisher of 5.0 that its message is not safe. Another one's simply is not acknowledged yet. */
-  private refused({ connection, first, packetId, failed }: Held): boolean {
-    if (failed !== undefined) {
-      failed()
-      return true
-    }
+  private refused({ connection, first, packetId }: Held): boolean {
     if (connection === undefined || connection.protocolVersion !== 5) return false
     if (first !== 0x40 && first !== 0x50) return false
     if (connection.closed) return true
@@ -237,6 +263,7 @@ export class Journal implements BatchEvents {
     session.storeId = 0
   }
 
+  /** A subscription was made, or its options are others. */
   subscribed(subscription: SubscriptionState): void {
     const { session, topicFilter, identifier } = subscription
     if (session.storeId === 0) return
@@ -331,20 +358,28 @@ export class Journal implements BatchEvents {
     this.free(message)
   }
 
-  will(session: Session, message: Message, at: number): void {
+  /** The will of a session is this one from now on. */
+  will(session: Session, will: StoredWill): void {
     if (session.storeId === 0) return
-    this.keep(message)
+    const { message, at, delay } = will
+    if (!will.isStored) this.keep(message)
+    will.isStored = true
     this.record()
-    this.batch.putWill({ session: session.storeId, at, message: idOf(message) })
+    this.batch.putWill({ session: session.storeId, at, delay, message: idOf(message) })
   }
 
-  willGone(session: Session, message: Message): void {
-    if (!isHeld(message)) return
-    if (session.storeId !== 0) {
-      this.record()
-      this.batch.deleteWill(session.storeId)
-    }
-    this.free(message)
+  /** A session has no will any more. */
+  noWill(session: Session): void {
+    if (session.storeId === 0) return
+    this.record()
+    this.batch.deleteWill(session.storeId)
+  }
+
+  /** Nobody needs a will's message any more. */
+  willGone(will: StoredWill): void {
+    if (!will.isStored) return
+    will.isStored = false
+    this.free(will.message)
   }
 
   /** One more needs this message: it is written when it is the first. */
@@ -396,8 +431,10 @@ export class Journal implements BatchEvents {
     if (this.sink === undefined) return
     const begun = performance.now()
     this.encode()
-    if (this.batch.count > 0) this.sink.write(this.batch.take(), this.current++)
-    else this.releaseSettled()
+    if (this.batch.count > 0) {
+      this.underWay.push(this.current, this.nextMessage - 1)
+      this.sink.write(this.batch.take(), this.current++)
+    } else this.releaseSettled()
     this.longestMs = Math.max(this.longestMs, performance.now() - begun)
   }
 

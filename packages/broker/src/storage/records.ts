@@ -76,11 +76,13 @@ export interface RetainedRecord {
   readonly message: number
 }
 
-/** A will whose delay is running. */
+/** The will of a client that is connected, or was and whose delay is running. */
 export interface WillRecord {
   readonly session: number
-  /** Milliseconds since the epoch. */
+  /** When it is due, milliseconds since the epoch; Infinity: the client is connected. */
   readonly at: number
+  /** Will Delay Interval, seconds. */
+  readonly delay: number
   readonly message: number
 }
 

@@ -7,7 +7,7 @@ import type { SharedGroup } from '../routing/shared.ts'
 import type { SessionRegistry } from '../sessions/registry.ts'
 import { NEVER_EXPIRES, Session, type SessionHost } from '../sessions/session.ts'
 import { SubscriptionState } from '../sessions/subscription.ts'
-import type { PendingWills } from '../sessions/wills.ts'
+import type { Wills } from '../sessions/wills.ts'
 import { Numbered } from './numbered.ts'
 import type { MessageRecord, ReferenceRecord, StoredState } from './records.ts'
 
@@ -16,7 +16,7 @@ export interface Restorable {
   readonly sessions: SessionRegistry
   readonly router: Router
   readonly retained: Retained
-  readonly wills: PendingWills
+  readonly wills: Wills
   readonly host: SessionHost
   readonly now: number
 }
@@ -80,10 +80,12 @@ export function restore(state: StoredState, broker: Restorable): { next: NextIds
     const kept = held(message(id))
     if (kept !== undefined) broker.retained.restore(kept)
   }
-  for (const { session, at, message: id } of state.wills) {
+  for (const { session, at, delay, message: id } of state.wills) {
     const owner = sessions.get(session)
     const will = held(message(id))
-    if (owner !== undefined && will !== undefined) broker.wills.restore(owner, will, at)
+    if (will === undefined) continue
+    if (owner !== undefined) broker.wills.restore(owner, will, at, delay, broker.now)
+    else broker.wills.restore(endedSession(state, session, broker), will, broker.now, 0, broker.now)
   }
   for (const { id, made } of state.messages.values()) {
     if (id >= next.message) next.message = id + 1
@@ -99,9 +101,11 @@ function restoreSessions(
   leftovers: Leftovers,
 ): Numbered<Session> {
   const sessions = new Numbered<Session>()
-  for (const record of state.sessions) {
+  // The newest first: one that ended while hooks were asked about its will may have been followed by another.
+  for (let i = state.sessions.length - 1; i >= 0; i--) {
+    const record = state.sessions[i]!
     if (record.id >= next.session) next.session = record.id + 1
-    if (record.expiryInterval === 0) {
+    if (record.expiryInterval === 0 || broker.sessions.get(record.clientId) !== undefined) {
       leftovers.sessions.push(record.id)
       continue
     }
@@ -117,6 +121,14 @@ function restoreSessions(
     broker.sessions.restore(session)
   }
   return sessions
+}
+
+/** The owner of a will whose session ended with the broker: the will is due. */
+function endedSession(state: StoredState, id: number, { host }: Restorable): Session {
+  const record = state.sessions.find((each) => each.id === id)
+  const session = new Session(record?.clientId ?? '', 0, host)
+  session.username = record?.username
+  return session
 }
 
 function restoreReference(record: ReferenceRecord, session: Session, message: Message | undefined): void {

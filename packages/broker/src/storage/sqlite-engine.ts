@@ -224,8 +224,8 @@ export class SqliteEngine implements StorageEngine, RecordSink {
     this.statements.deleteRetained.run(topic)
   }
 
-  putWill({ session, at, message }: WillRecord): void {
-    this.statements.putWill.run(session, at, message, checksum(session, at, message))
+  putWill({ session, at, delay, message }: WillRecord): void {
+    this.statements.putWill.run(session, at, delay, message, checksum(session, at, delay, message))
   }
 
   deleteWill(session: number): void {
@@ -303,7 +303,7 @@ function prepareStatements(db: DatabaseSync) {
     deleteInbound: db.prepare('DELETE FROM inbound WHERE session = ? AND packet = ?'),
     putRetained: db.prepare('INSERT OR REPLACE INTO retained VALUES (?, ?, ?)'),
     deleteRetained: db.prepare('DELETE FROM retained WHERE topic = ?'),
-    putWill: db.prepare('INSERT OR REPLACE INTO wills VALUES (?, ?, ?, ?)'),
+    putWill: db.prepare('INSERT OR REPLACE INTO wills VALUES (?, ?, ?, ?, ?)'),
     deleteWill: db.prepare('DELETE FROM wills WHERE session = ?'),
   }
 }

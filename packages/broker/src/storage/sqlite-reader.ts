@@ -205,6 +205,6 @@ function retainedOf(row: Row): RetainedRecord | undefined {
 }
 
 function willOf(row: Row): WillRecord | undefined {
-  const [session, at, message, sum] = row as number[] as [number, number, number, number]
-  return checksum(session, at, message) === sum ? { session, at, message } : undefined
+  const [session, at, delay, message, sum] = row as number[] as [number, number, number, number, number]
+  return checksum(session, at, delay, message) === sum ? { session, at, delay, message } : undefined
 }

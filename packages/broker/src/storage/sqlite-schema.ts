@@ -4,7 +4,7 @@ import { checkMessage, checkReference, checksum, packInflight } from './checksum
 import { StorageError } from './engine.ts'
 
 /** Format of the file. A newer one is refused; an older one is brought up to date step by step. */
-export const FORMAT = 2
+export const FORMAT = 3
 
 const TABLES = `
   CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -17,12 +17,12 @@ const TABLES = `
   CREATE TABLE inbound (session INTEGER, packet INTEGER, message INTEGER, sum INTEGER,
     PRIMARY KEY (session, packet)) WITHOUT ROWID;
   CREATE TABLE retained (topic TEXT PRIMARY KEY, message INTEGER, sum INTEGER) WITHOUT ROWID;
-  CREATE TABLE wills (session INTEGER PRIMARY KEY, at REAL, message INTEGER, sum INTEGER);
+  CREATE TABLE wills (session INTEGER PRIMARY KEY, at REAL, delay INTEGER, message INTEGER, sum INTEGER);
   INSERT INTO meta VALUES ('format', ${FORMAT}), ('commit', 0);
 `
 
 /** Steps from one format to the next, by the format they start from. */
-const MIGRATIONS: Readonly<Record<number, (db: DatabaseSync) => void>> = { 1: from1 }
+const MIGRATIONS: Readonly<Record<number, (db: DatabaseSync) => void>> = { 1: from1, 2: from2 }
 
 /** Makes the tables of a new file, or brings an older one up to date.
  *  @throws StorageError NEWER_FORMAT, DAMAGED */
@@ -89,4 +89,16 @@ function from1(db: DatabaseSync): void {
   resum('inbound', 'session, packet, message')
   resum('retained', 'topic, message')
   resum('wills', 'session, at, message')
+}
+
+/** Format 2 had no wills of clients that are connected: those it has were due at a time. */
+function from2(db: DatabaseSync): void {
+  const sums = (...fields: (number | string | null)[]): number => checksum(...fields)
+  db.function('sum2', { varargs: true }, (...fields) => sums(...(fields as (number | string | null)[])))
+  db.exec(`ALTER TABLE wills RENAME TO wills2;
+    CREATE TABLE wills (session INTEGER PRIMARY KEY, at REAL, delay INTEGER, message INTEGER, sum INTEGER);
+    INSERT INTO wills SELECT session, at, 0, message,
+      CASE sum WHEN sum2(session, at, message) THEN sum2(session, at, 0, message)
+      ELSE ~sum2(session, at, 0, message) END FROM wills2;
+    DROP TABLE wills2`)
 }

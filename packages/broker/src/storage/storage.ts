@@ -43,7 +43,10 @@ export function openStorage(
       durabilityIntervalMs: intervalMs = 1000,
       durabilityByFilter = [],
     } = options
-    const journal = new Journal({ durability, intervalMs }, next, (error) => changed(error, folder, log))
+    const journal = new Journal({ durability, intervalMs }, next, (error) => {
+      changed(error, folder, log)
+      if (error === undefined) broker.retained.saveChanges()
+    })
     const sync = durability !== 'off' || durabilityByFilter.some((each) => each.durability !== 'off')
     journal.attach(new ThreadWriter({ folder, sync }, journal))
     journal.discard(leftovers)

@@ -2,8 +2,11 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { StorageError } from './engine.ts'
 import { SqliteEngine } from './sqlite-engine.ts'
 
-/** What the main thread sends: a batch, or the wish to stop. */
-export type ToWriter = { readonly batch: Uint8Array; readonly number: number } | { readonly stop: true }
+/** What the main thread sends: a batch, the wish to try again what failed, or to stop. */
+export type ToWriter =
+  | { readonly batch: Uint8Array; readonly number: number }
+  | { readonly retry: true }
+  | { readonly stop: true }
 
 /** What the writer answers. */
 export type FromWriter =
@@ -17,36 +20,35 @@ export interface WriterData {
   readonly sync: boolean
 }
 
-/** How long to wait before a commit that failed is tried again, milliseconds. */
-const RETRY_MS = 250
-
 const port = parentPort!
 const { folder, sync } = workerData as WriterData
 let engine: SqliteEngine | undefined
 let waiting: { batch: Uint8Array; number: number }[] = []
 let scheduled = false
 let stopping = false
+/** The last commit failed: nothing is tried until the main thread says so. */
+let failing = false
 
 port.on('message', (message: ToWriter) => {
   if ('stop' in message) stopping = true
+  else if ('retry' in message) failing = false
   else waiting.push(message)
   // All that has come until then is one commit.
-  schedule(0)
+  if (!failing || stopping) schedule()
 })
 
-function schedule(ms: number): void {
+function schedule(): void {
   if (scheduled) return
   scheduled = true
-  if (ms === 0) setImmediate(work)
-  else setTimeout(work, ms)
+  setImmediate(work)
 }
 
 function work(): void {
   scheduled = false
-  if (waiting.length > 0 && !write() && !stopping) return schedule(RETRY_MS)
+  failing = waiting.length > 0 && !write()
   if (stopping) stop()
   // What has come meanwhile goes first.
-  else if (maintain()) schedule(0)
+  else if (!failing && maintain()) schedule()
 }
 
 /** Commits all that waits; false when it has to be tried again. */

@@ -49,9 +49,13 @@ export class LocalWriter implements BatchSink {
   }
 }
 
+/** How long to wait before a commit that failed is tried again, milliseconds. */
+const RETRY_MS = 250
+
 /** Writes batches with SQLite in a thread of its own, so that no fsync ever stops the event loop. */
 export class ThreadWriter implements BatchSink {
   private readonly worker: Worker
+  private retry: NodeJS.Timeout | undefined = undefined
   private readonly stopped: Promise<void>
 
   constructor(data: WriterData, events: BatchEvents) {
@@ -60,8 +64,7 @@ export class ThreadWriter implements BatchSink {
     this.stopped = new Promise((resolve) => {
       this.worker.on('message', (message: FromWriter) => {
         if ('committed' in message) events.committed(message.committed, message.memory)
-        else if ('failed' in message)
-          events.failed(new StorageError(message.failed.code, message.failed.message))
+        else if ('failed' in message) this.failed(message.failed, events)
         else resolve()
       })
       this.worker.on('error', (error: Error) => {
@@ -77,7 +80,15 @@ export class ThreadWriter implements BatchSink {
     this.worker.postMessage(message, [batch.buffer as ArrayBuffer])
   }
 
+  /** From here, so that what takes back a refused record is in the commit that is tried again. */
+  private failed({ code, message }: { code: string; message: string }, events: BatchEvents): void {
+    events.failed(new StorageError(code, message))
+    clearTimeout(this.retry)
+    this.retry = setTimeout(() => this.worker.postMessage({ retry: true } satisfies ToWriter), RETRY_MS)
+  }
+
   async close(): Promise<void> {
+    clearTimeout(this.retry)
     this.worker.postMessage({ stop: true } satisfies ToWriter)
     await this.stopped
     await this.worker.terminate()

@@ -4,6 +4,8 @@ import { type Connect, encode, type Packet, Parser, type Publish, type QoS } fro
 /** A client for tests: says what it is told to, and waits for what it is asked to wait for. */
 export class TestClient {
   readonly packets: Packet[] = []
+  /** What CONNECT was answered with: reason code, or return code in 3.x. */
+  answer = -1
   /** The connection has ended. */
   ended = false
   private readonly socket: Socket
@@ -34,7 +36,7 @@ export class TestClient {
     const client = new TestClient(port, protocolVersion as 4 | 5)
     const properties = protocolVersion === 5 ? { sessionExpiryInterval: 3600 } : undefined
     client.send({ type: 'CONNECT', protocolVersion, cleanStart: false, keepAlive: 0, properties, ...hello })
-    await client.next('CONNACK')
+    client.answer = (await client.next('CONNACK')).reasonCode
     return client
   }
 

@@ -118,7 +118,12 @@ const RECORDS: readonly [
     (s) => s.deleteRetained('a/ß'),
     'retained',
   ],
-  ['a will', (s) => s.putWill({ session: 9, at: 1.7e12, message: 9 }), (s) => s.deleteWill(9), 'wills'],
+  [
+    'a will',
+    (s) => s.putWill({ session: 9, at: 1.7e12, delay: 60, message: 9 }),
+    (s) => s.deleteWill(9),
+    'wills',
+  ],
 ]
 
 /** What the records above point to. */
@@ -165,7 +170,7 @@ describe.each(kinds())('$name engine', (kind) => {
       batchOf((s) => {
         s.putSubscription({ session: 9, topicFilter: 'a', options: 1, identifier: 0 })
         s.putInbound({ session: 9, packetId: 1, message: 9 })
-        s.putWill({ session: 9, at: 1, message: 9 })
+        s.putWill({ session: 9, at: 1, delay: 30, message: 9 })
         s.deleteSession(9)
         // A number is used again after a restart: the new one begins with nothing.
         s.putSession(session(9, { clientId: 'another' }))
@@ -294,7 +299,7 @@ const action: fc.Arbitrary<(sink: RecordSink) => void> = fc.oneof(
   fc.tuple(small, small).map(
     ([id, of]) =>
       (s: RecordSink) =>
-        s.putWill({ session: id, at: of, message: of }),
+        s.putWill({ session: id, at: of, delay: 30, message: of }),
   ),
   small.map((id) => (s: RecordSink) => s.deleteWill(id)),
 )

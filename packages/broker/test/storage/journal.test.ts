@@ -235,6 +235,61 @@ test('whenCommitted() runs its second function when the batch fails', async () =
   expect(ran).toEqual(['failed', 'done later'])
 })
 
+test('what is taken back when a batch fails is taken back from the latest on, and written in one with it', async () => {
+  const disk = new Disk()
+  const ran: string[] = []
+  const session = sessionOf(disk.journal)
+  disk.journal.session(session)
+  for (const name of ['first', 'second']) {
+    disk.journal.whenCommitted(
+      () => ran.push(`${name} done`),
+      () => {
+        ran.push(`${name} back`)
+        disk.journal.unsubscribed(session, name)
+      },
+    )
+  }
+  await disk.batch()
+  disk.fail()
+  expect(ran).toEqual(['second back', 'first back'])
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(disk.batches).toHaveLength(2)
+})
+
+test('a copy of a QoS 2 message that is not safe yet is refused with it, though the first one had nobody left to tell', async () => {
+  const disk = new Disk()
+  const session = sessionOf(disk.journal)
+  const gone = connectionOf(5, session)
+  disk.journal.session(session)
+  const message = Message.of('a', Buffer.from('x'), 2, false, undefined, undefined, 0)
+  session.inbound.publishQoS2(4, message)
+  disk.journal.received(session, 4, message)
+  disk.journal.acknowledge(gone.connection, 0x50, 4, 0, true)
+  ;(gone.connection as { closed: boolean }).closed = true
+  await disk.batch()
+  disk.fail()
+  expect(session.inbound.has(4)).toBe(true)
+  expect(disk.journal.isSafe(message)).toBe(false)
+  const again = connectionOf(5, session)
+  disk.journal.acknowledge(again.connection, 0x50, 4, 0, true)
+  disk.fail()
+  expect(again.said).toEqual([{ first: 0x50, packetId: 4, code: 0x97 }])
+  expect(session.inbound.has(4)).toBe(false)
+})
+
+test('isSafe() says whether the batch with a message is on the disk', async () => {
+  const disk = new Disk()
+  const session = sessionOf(disk.journal)
+  disk.journal.session(session)
+  const [one, two] = [deliveryOf(), deliveryOf()]
+  disk.journal.referred(session, one, 0)
+  await disk.batch()
+  disk.journal.referred(session, two, 0)
+  expect(disk.journal.isSafe(one.message)).toBe(false)
+  disk.commit()
+  expect([disk.journal.isSafe(one.message), disk.journal.isSafe(two.message)]).toEqual([true, false])
+})
+
 test('with interval, acknowledgements do not wait, but those of a topic set to always do, and not for the interval', async () => {
   const disk = new Disk({ durability: 'interval', intervalMs: 3_600_000 })
   const { connection, said } = connectionOf(4)

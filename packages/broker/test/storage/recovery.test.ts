@@ -22,7 +22,7 @@ function fill(folder: string, messages = 200): SqliteEngine {
       for (let id = 1; id <= 20; id++) {
         s.putSession(session(id))
         s.putSubscription({ session: id, topicFilter: `f/${id}/#`, options: 1, identifier: id })
-        s.putWill({ session: id, at: id, message: id })
+        s.putWill({ session: id, at: id, delay: 30, message: id })
         s.putInbound({ session: id, packetId: id, message: id })
         s.putRetained({ topic: `t/${id}`, message: id })
       }
@@ -131,7 +131,7 @@ test('format 1 is migrated with all it holds, and what was damaged in it stays o
     subscriptions: [{ topicFilter: 'a/#', options: 2 }],
     inbound: [{ packetId: 9, message: 1 }],
     retained: [{ topic: 't', message: 1 }],
-    wills: [{ session: 1, at: 500, message: 1 }],
+    wills: [{ session: 1, at: 500, delay: 0, message: 1 }],
   })
 })
 
