@@ -1,6 +1,7 @@
 export { type ConfigUpdateOptions, checkConfigUpdate } from './client/config-update.ts'
 export { DeviceClient } from './client/device-client.ts'
 export type { MessageCallback } from './client/inbox.ts'
+export { mqttWire } from './client/mqtt-wire.ts'
 export type { DeviceClientOptions, DeviceWill } from './client/options.ts'
 export {
   publishSensorData,
@@ -34,6 +35,7 @@ export type {
   OutgoingMessage,
   Wake,
 } from './cycle/types.ts'
+export * from './fleet/exports.ts'
 export * from './lights/exports.ts'
 export {
   DEFAULT_PREFIX,
