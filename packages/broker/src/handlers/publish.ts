@@ -3,7 +3,7 @@ import type { Connection } from '../connection.ts'
 import { findExpiry, forwarded, Message } from '../routing/message.ts'
 import type { Route } from '../routing/route.ts'
 import { hashOf } from '../routing/route-table.ts'
-import { TopicEntry } from '../routing/topic-table.ts'
+import { sampleOf, TopicEntry } from '../routing/topic-table.ts'
 import { acceptMessage } from './accept.ts'
 
 /** Takes the PUBLISH in the connection's current frame. What is plain is handled by offsets, without decoding:
@@ -83,19 +83,12 @@ function forwardRun(
   const { frames, broker } = connection
   const { bytes, end } = frames
   const is5 = connection.wireVersion === 5
-  const fan = is5 ? route.fan5 : route.fan4
   const payloadBytes = end - start - count * (payloadStart - start)
-  if (fan !== undefined) fan.send(bytes, start, end, count, payloadBytes)
-  else {
-    const direct = is5 ? route.direct5 : route.direct4
-    for (let i = 0; i < direct.length; i++)
-      direct[i]!.sendRun(route.topic, bytes, start, end, count, payloadBytes)
-  }
+  const only = is5 ? route.only5 : route.only4
+  if (only !== undefined) only.sendRun(route.topic, bytes, start, end, count, payloadBytes)
+  else forwardToMany(connection, route, start, count, payloadBytes)
   const others = is5 ? route.others5 : route.others4
-  if (others.length === 0 && route.groups.length === 0) {
-    if (route.targets.length === 0) broker.unheard(connection, route.topic, count)
-    return
-  }
+  if (others.length === 0 && route.groups.length === 0) return
   const size = (end - start) / count
   frames.own()
   for (let i = 0; i < count; i++) {
@@ -123,13 +116,31 @@ function forwardRun(
   }
 }
 
+/** Forwards a run as it came to those who take it so, unless it is exactly one. */
+function forwardToMany(
+  connection: Connection,
+  route: Route,
+  start: number,
+  count: number,
+  payloadBytes: number,
+): void {
+  const { frames, broker } = connection
+  const { bytes, end } = frames
+  const is5 = connection.wireVersion === 5
+  const fan = is5 ? route.fan5 : route.fan4
+  if (fan !== undefined) return fan.send(bytes, start, end, count, payloadBytes)
+  const direct = is5 ? route.direct5 : route.direct4
+  for (const each of direct) each.sendRun(route.topic, bytes, start, end, count, payloadBytes)
+  if (route.empty) broker.unheard(connection, route.topic, count)
+}
+
 /** Checks a topic that this connection has not published to lately, and remembers what came of it. */
 function learn(connection: Connection, start: number, end: number): TopicEntry {
   const { broker, frames } = connection
   const hash = hashOf(frames.bytes, start, end - start)
   const known = broker.router.known(frames.bytes, start, end - start, hash)
   if (known !== undefined) {
-    const entry = new TopicEntry(known.bytes, known, false, -1)
+    const entry = new TopicEntry(known.bytes, known, false, -1, sampleOf(frames.bytes, start, end - start))
     connection.topics.add(entry)
     return entry
   }
@@ -138,8 +149,8 @@ function learn(connection: Connection, start: number, end: number): TopicEntry {
     throw new MalformedPacketError(`PUBLISH: wildcard in ${JSON.stringify(topic)} [MQTT-3.3.2-2]`)
   broker.permissions.checkTopic(topic)
   // What a hook has said is kept from the first time on: asking may be dear.
-  const route = broker.hooks.decides ? broker.router.route(topic) : broker.router.visit(topic, hash)
-  const entry = new TopicEntry(route.bytes, route, false, -1)
+  const route = broker.decidesPublishing ? broker.router.route(topic) : broker.router.visit(topic, hash)
+  const entry = new TopicEntry(route.bytes, route, false, -1, sampleOf(frames.bytes, start, end - start))
   if (route.bytes.length > 0) connection.topics.add(entry)
   return entry
 }
@@ -148,7 +159,8 @@ function entryFor(connection: Connection, topic: string): TopicEntry {
   const { broker } = connection
   broker.permissions.checkTopic(topic)
   const route = broker.router.route(topic)
-  const entry = new TopicEntry(route.bytes, route, false, -1)
+  const { bytes } = route
+  const entry = new TopicEntry(bytes, route, false, -1, sampleOf(bytes, 0, bytes.length))
   connection.topics.add(entry)
   return entry
 }

@@ -7,7 +7,7 @@ import { RouteTable } from './route-table.ts'
 import { SharedGroup, type SharedStrategy } from './shared.ts'
 
 /** Topics whose route is remembered. */
-const ROUTES = 100_000
+const ROUTES = 250_000
 
 /** Topics remembered as seen once; a power of two. */
 const SEEN = 65_536
@@ -56,7 +56,7 @@ export class Router {
       route = new Route(topic, this.durabilityOf(topic))
       route.keep()
       this.routes.set(topic, route)
-      this.table.add(route)
+      this.table.add(route, route.bytes)
     }
     if (route.generation !== this.generation) this.refresh(route)
     return route

@@ -5,13 +5,16 @@ const SLOTS = 32
 /** A topic that a connection publishes to: its bytes, what it resolved to and what the client may do there. */
 export class TopicEntry {
   readonly bytes: Uint8Array
+  /** Of the bytes, by `sampleOf`: most other topics differ in it, and their bytes need not be looked at. */
+  readonly sample: number
   readonly route: Route
   /** Whether the client may publish here, and under which generation of the rules that was decided. */
   allowed: boolean
   rulesGeneration: number
 
-  constructor(bytes: Uint8Array, route: Route, allowed: boolean, rulesGeneration: number) {
+  constructor(bytes: Uint8Array, route: Route, allowed: boolean, rulesGeneration: number, sample = 0) {
     this.bytes = bytes
+    this.sample = sample
     this.route = route
     this.allowed = allowed
     this.rulesGeneration = rulesGeneration
@@ -25,26 +28,28 @@ export class TopicTable {
   private last: TopicEntry | undefined = undefined
 
   find(bytes: Uint8Array, start: number, length: number): TopicEntry | undefined {
+    const sample = sampleOf(bytes, start, length)
     const last = this.last
-    if (last !== undefined && same(last.bytes, bytes, start, length)) return last
-    const entry = this.slots[slotOf(bytes, start, length)]
-    if (entry === undefined || !same(entry.bytes, bytes, start, length)) return undefined
+    if (last !== undefined && last.sample === sample && same(last.bytes, bytes, start, length)) return last
+    const entry = this.slots[sample & (SLOTS - 1)]
+    if (entry === undefined || entry.sample !== sample || !same(entry.bytes, bytes, start, length)) {
+      return undefined
+    }
     this.last = entry
     return entry
   }
 
+  /** @param entry whose sample is of its bytes */
   add(entry: TopicEntry): void {
-    this.slots[slotOf(entry.bytes, 0, entry.bytes.length)] = entry
+    this.slots[entry.sample & (SLOTS - 1)] = entry
     this.last = entry
   }
 }
 
-function slotOf(bytes: Uint8Array, start: number, length: number): number {
+/** A number made of a topic's length and a few of its bytes. */
+export function sampleOf(bytes: Uint8Array, start: number, length: number): number {
   const end = start + length - 1
-  return (
-    (length * 7 + bytes[end]! * 31 + bytes[end - (length >> 1)]! * 17 + bytes[end - (length >> 2)]! * 5) &
-    (SLOTS - 1)
-  )
+  return length * 7 + bytes[end]! * 31 + bytes[end - (length >> 1)]! * 17 + bytes[end - (length >> 2)]! * 5
 }
 
 function same(known: Uint8Array, bytes: Uint8Array, start: number, length: number): boolean {
