@@ -2,6 +2,9 @@ import type { Broker } from './broker.ts'
 import type { ListenerConfiguration } from './config/configuration.ts'
 import type { Listener } from './listeners/stream.ts'
 
+/** Kinds that are said with the address. */
+const SCHEMES: readonly string[] = ['ws', 'wss', 'tls']
+
 /** The listeners that a configuration names, kept as it says when it is read again. */
 export class ConfiguredListeners {
   private readonly broker: Broker
@@ -14,7 +17,9 @@ export class ConfiguredListeners {
 
   /** Where clients come in, for people. */
   get addresses(): string[] {
-    return [...this.open.values()].map(({ address, kind }) => (kind === 'ws' ? `ws://${address}` : address))
+    return [...this.open.values()].map(({ address, kind }) =>
+      SCHEMES.includes(kind) ? `${kind}://${address}` : address,
+    )
   }
 
   /** Closes what is no longer named, with its connections kept, and opens what is new.

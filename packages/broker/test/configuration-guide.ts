@@ -27,16 +27,29 @@ An option of the command is stronger than the environment, and that is stronger 
 export function configurationGuide(example: string): string {
   const general = OPTIONS.filter(({ key }) => !key.includes('.'))
   const limits = OPTIONS.filter(({ key }) => key.startsWith('limits.'))
-  const lists = OPTIONS.flatMap(({ key, type }) => (type.kind === 'list' ? [{ key, rows: type.of }] : []))
+  const access = OPTIONS.filter(({ key }) => key.startsWith('access.'))
+  const lists = OPTIONS.flatMap(entriesOf)
   return [
     FRONT.replace('EXAMPLE', example.trimEnd()),
     '## Options\n',
     tableOf(general),
     '\n## Limits\n',
     tableOf(limits),
+    '\n## Access\n',
+    'See [the guide to security](security.md).\n',
+    tableOf(access),
     ...lists.flatMap(({ key, rows }) => [`\n## Each of \`${key}\`\n`, tableOf(rows, false)]),
     '',
   ].join('\n')
+}
+
+/** Tables of a row's entries, and of theirs. */
+function entriesOf({ key, type }: OptionRow): { key: string; rows: readonly OptionRow[] }[] {
+  if (type.kind !== 'list' && type.kind !== 'section') return []
+  // The keys of `access` have a table.
+  if (key.endsWith('access')) return []
+  const inner = type.of.flatMap((row) => entriesOf({ ...row, key: `${key}.${row.key}` }))
+  return [{ key, rows: type.of }, ...inner]
 }
 
 function tableOf(rows: readonly OptionRow[], hasVariables = true): string {
@@ -50,7 +63,7 @@ function tableOf(rows: readonly OptionRow[], hasVariables = true): string {
   const lines = rows.map((row) => {
     const { key, type, fallback, text, reload } = row
     const start = [`\`${key}\``, phraseOf(type), fallback === undefined ? '' : `\`${fallback}\``, text]
-    const variable = type.kind === 'list' ? '' : `\`${variableOf(key)}\``
+    const variable = type.kind === 'list' || type.kind === 'texts' ? '' : `\`${variableOf(key)}\``
     return [...start, ...(hasVariables ? [reload, variable] : [])]
   })
   const cells = [head, head.map(() => '---'), ...lines]

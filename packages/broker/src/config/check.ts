@@ -9,9 +9,11 @@ import {
 } from './table.ts'
 
 export type Scalar = string | number | boolean
-export type Entry = Readonly<Record<string, Scalar>>
+export interface Entry {
+  readonly [key: string]: OptionValue
+}
 /** A value as it came out of its check. */
-export type OptionValue = Scalar | readonly Entry[]
+export type OptionValue = Scalar | readonly string[] | readonly Entry[] | Entry
 
 /** A checked value and where it was said, for later complaints: `pipit.yaml:12`, `PIPIT_DATA`. */
 export interface Setting {
@@ -57,8 +59,12 @@ function isOf(type: OptionType, value: unknown): boolean {
       return typeof value === 'string' && value !== ''
     case 'choice':
       return type.choices.includes(value as Scalar)
+    case 'texts':
+      return Array.isArray(value) && value.every((each) => typeof each === 'string' && each !== '')
     case 'list':
       return Array.isArray(value)
+    case 'section':
+      return typeof value === 'object'
   }
 }
 
@@ -126,7 +132,7 @@ export function settingsFromEnvironment(environment: Readonly<Record<string, str
   for (const row of OPTIONS) {
     const variable = variableOf(row.key)
     const said = environment[variable]
-    if (said !== undefined && row.type.kind !== 'list') take(settings, faults, row, said, variable)
+    if (said !== undefined && !isOfFileOnly(row)) take(settings, faults, row, said, variable)
   }
   const known = new Set(OPTIONS.map(({ key }) => variableOf(key)))
   for (const variable of Object.keys(environment)) {
@@ -145,7 +151,7 @@ function take(
   said: string,
   where: string,
 ): void {
-  if (row.type.kind === 'list') {
+  if (isOfFileOnly(row)) {
     faults.push(`${where}: ${row.key} is a list, which only a file can hold`)
     return
   }
@@ -153,6 +159,11 @@ function take(
   const fault = valueFault(row.key, row.type, value)
   if (fault !== undefined) faults.push(`${where}: ${fault}`)
   else settings.set(row.key, { value: value as Scalar, where })
+}
+
+/** Lists have no form that a variable could hold. */
+function isOfFileOnly({ type: { kind } }: OptionRow): boolean {
+  return kind === 'list' || kind === 'texts'
 }
 
 function fromText(type: OptionType, said: string): Scalar {

@@ -1,3 +1,5 @@
+import type { AccessOptions } from '../auth/access-options.ts'
+import type { TlsOptions } from '../listeners/tls-options.ts'
 import type { BrokerOptions, Limits } from '../options.ts'
 import { ConfigurationError, type Entry, type Settings } from './check.ts'
 import { OPTIONS, type OptionRow } from './table.ts'
@@ -15,6 +17,10 @@ export interface ListenerConfiguration {
   readonly proxyProtocol?: 1 | 2 | true
   readonly proxyTimeoutMs?: number
   readonly handshakeTimeoutMs?: number
+  readonly tls?: TlsOptions
+  readonly access?: AccessOptions
+  readonly insecure?: boolean
+  readonly maximumConnections?: number
 }
 
 /** What a configuration says. */
@@ -32,13 +38,27 @@ export function configurationOf(settings: Settings): Configuration {
   for (const [key, { value }] of settings) {
     if (key === 'listeners') continue
     if (key.startsWith('limits.')) limits[key.slice('limits.'.length) as keyof Limits] = value as number
-    else options[key] = value
+    else put(options, key.split('.'), value)
   }
   const said = settings.get('listeners')
   const listeners = (said?.value as readonly Entry[] | undefined)?.map((entry, i) =>
     listenerOf(entry, `${said?.where}: listeners[${i}]`),
   )
   return { options: { ...options, limits } as BrokerOptions, listeners }
+}
+
+/** Puts a value where its key says: `access.jwt.keys`. */
+function put(
+  options: Record<string, unknown>,
+  [name = '', ...rest]: readonly string[],
+  value: unknown,
+): void {
+  if (rest.length === 0) options[name] = value
+  else {
+    const section = (options[name] ?? {}) as Record<string, unknown>
+    options[name] = section
+    put(section, rest, value)
+  }
 }
 
 function listenerOf(entry: Entry, where: string): ListenerConfiguration {
@@ -52,6 +72,7 @@ function listenerOf(entry: Entry, where: string): ListenerConfiguration {
   }
   if (type === 'tcp' && rest['path'] !== undefined)
     complain('TCP has no path; is it type: unix, or websocket?')
+  if (type === 'unix' && rest['tls'] !== undefined) complain('a unix socket speaks no TLS')
   if (mode !== undefined && type !== 'unix') complain('only a unix socket has a mode')
   if (mode !== undefined && !/^[0-7]{3}$/.test(String(mode))) {
     complain(`mode is ${mode}; it takes three octal digits, such as 660`)

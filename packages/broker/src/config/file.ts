@@ -9,7 +9,7 @@ import {
   unknownKey,
   valueFault,
 } from './check.ts'
-import { OPTIONS, type OptionRow, SECTIONS } from './table.ts'
+import { OPTIONS, type OptionRow, phraseOf, SECTIONS } from './table.ts'
 
 /** Reads the text of a configuration file.
  *  @param name what it is called in complaints
@@ -49,7 +49,7 @@ class YamlFile {
         const checked = this.value(row, name, value, at)
         if (checked !== undefined)
           this.settings.set(name, { value: checked, where: `${this.name}:${this.line(at)}` })
-      } else if (prefix === '' && SECTIONS.has(key)) this.section(value, `${key}.`)
+      } else if (SECTIONS.has(name)) this.section(value, `${name}.`)
       else this.fault(at, unknownKey(name))
     }
   }
@@ -60,21 +60,25 @@ class YamlFile {
       const { of } = row.type
       return node.items.map((item, i) => this.entry(item as Node, `${name}[${i}]`, of, at))
     }
+    if (row.type.kind === 'section' && (isMap(node) || node === null)) {
+      return this.entry(node, name, row.type.of, at)
+    }
     const value = isScalar(node) ? node.value : (node?.toJSON() as unknown)
     const fault = valueFault(name, row.type, value)
-    if (fault === undefined) return value as Scalar
-    this.fault(node?.range?.[0] ?? at, fault)
+    if (fault === undefined) return value as Scalar | string[]
+    const told = row.secret === true ? `${name} takes ${phraseOf(row.type)}` : fault
+    this.fault(node?.range?.[0] ?? at, told)
     return undefined
   }
 
-  private entry(given: Node, name: string, rows: readonly OptionRow[], listAt: number): Entry {
-    const entry: Record<string, Scalar> = {}
+  private entry(given: Node | null, name: string, rows: readonly OptionRow[], listAt: number): Entry {
+    const entry: Record<string, OptionValue> = {}
     for (const { key, at, value } of this.pairs(given, name, listAt)) {
       const row = rows.find((each) => each.key === key)
       if (row === undefined) this.fault(at, `${name}: ${unknownKey(key, rows)}`)
       else {
         const checked = this.value(row, `${name}.${key}`, value, at)
-        if (checked !== undefined) entry[key] = checked as Scalar
+        if (checked !== undefined) entry[key] = checked
       }
     }
     return entry

@@ -4,19 +4,23 @@ type Schema = Readonly<Record<string, unknown>>
 
 /** The JSON Schema of the configuration file, for editors. It is published as `schema/pipit.schema.json`. */
 export function configurationSchema(): Schema {
-  const sections = [...SECTIONS].map((section) => {
-    const rows = OPTIONS.filter(({ key }) => key.startsWith(`${section}.`))
-    const short = rows.map((row) => ({ ...row, key: row.key.slice(section.length + 1) }))
-    return [section, objectOf(short)] as const
-  })
-  const top = OPTIONS.filter(({ key }) => !key.includes('.'))
-  const { properties, ...rest } = objectOf(top)
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'Configuration of the Pipit broker',
-    ...rest,
-    properties: { ...(properties as object), ...Object.fromEntries(sections) },
+    ...sectionOf(''),
   }
+}
+
+/** @param prefix empty, or a section and its dot */
+function sectionOf(prefix: string): Schema {
+  const inside = (name: string): boolean =>
+    name.startsWith(prefix) && !name.slice(prefix.length).includes('.')
+  const rows = OPTIONS.filter(({ key }) => inside(key))
+  const { properties, ...rest } = objectOf(rows.map((row) => ({ ...row, key: row.key.slice(prefix.length) })))
+  const sections = [...SECTIONS]
+    .filter(inside)
+    .map((name) => [name.slice(prefix.length), sectionOf(`${name}.`)])
+  return { ...rest, properties: { ...(properties as object), ...Object.fromEntries(sections) } }
 }
 
 function objectOf(rows: readonly OptionRow[]): Schema {
@@ -44,6 +48,10 @@ function shapeOf(type: OptionType): Schema {
       return { type: 'string', minLength: 1 }
     case 'choice':
       return { enum: type.choices }
+    case 'texts':
+      return { type: 'array', items: { type: 'string', minLength: 1 } }
+    case 'section':
+      return objectOf(type.of)
     case 'list':
       return { type: 'array', items: objectOf(type.of) }
   }

@@ -6,7 +6,9 @@ export type OptionType =
   | { readonly kind: 'boolean' }
   | { readonly kind: 'text' }
   | { readonly kind: 'choice'; readonly choices: readonly (string | number | boolean)[] }
+  | { readonly kind: 'texts' }
   | { readonly kind: 'list'; readonly of: readonly OptionRow[] }
+  | { readonly kind: 'section'; readonly of: readonly OptionRow[] }
 
 /** When a changed value counts, after the configuration is read again: at once, for connections made from then on,
  *  or only after a restart. */
@@ -21,6 +23,8 @@ export interface OptionRow {
   readonly fallback?: string | number | boolean
   readonly text: string
   readonly reload: Reload
+  /** Its value is never shown. */
+  readonly secret?: true
 }
 
 const count: OptionType = { kind: 'number', lowest: 0 }
@@ -34,60 +38,212 @@ const choice = (...choices: (string | number | boolean)[]): OptionType => ({ kin
 const flag: OptionType = { kind: 'boolean' }
 const text: OptionType = { kind: 'text' }
 
+const texts: OptionType = { kind: 'texts' }
+
+/** Rows of an entry, which change with it. */
+function rows(
+  of: readonly (readonly [string, OptionType, string | number | boolean | undefined, string])[],
+  reload: Reload = 'at once',
+): OptionRow[] {
+  return of.map(([key, type, fallback, said]) => ({
+    key,
+    type,
+    text: said,
+    reload,
+    ...(fallback !== undefined && { fallback }),
+    ...(key === 'passphrase' && { secret: true as const }),
+  }))
+}
+
+const CERTIFICATE = rows([
+  ['certificate', text, undefined, 'The PEM file of the certificate, followed by those up to its authority.'],
+  ['key', text, undefined, 'The PEM file of its key.'],
+  ['passphrase', text, undefined, 'Of an encrypted key.'],
+])
+
+const TLS_VERSION = choice('TLSv1.2', 'TLSv1.3')
+
+/** How a listener speaks TLS. */
+const TLS: readonly OptionRow[] = [
+  ...CERTIFICATE,
+  ...rows([
+    [
+      'certificates',
+      { kind: 'list', of: CERTIFICATE },
+      undefined,
+      'Further ones, chosen by the name that a client asks for (SNI).',
+    ],
+    ['ca', text, undefined, 'The PEM file of the authorities of client certificates.'],
+    ['caFolder', text, undefined, 'A folder of such files.'],
+    ['requireCertificate', flag, false, 'Clients have to show a certificate of one of the authorities.'],
+    [
+      'identityAsUsername',
+      flag,
+      false,
+      "The common name of a client's certificate, or the identity of its pre-shared key, is its user name.",
+    ],
+    ['subjectAsUsername', flag, false, 'As before, with the whole subject: `CN=a,O=b`.'],
+    ['crl', text, undefined, 'The PEM file of the certificates that are revoked.'],
+    ['minimumVersion', TLS_VERSION, 'TLSv1.2', 'The oldest version of TLS.'],
+    ['maximumVersion', TLS_VERSION, 'TLSv1.3', 'The newest version of TLS.'],
+    ['ciphers', text, undefined, "As OpenSSL names them; without it, Node's."],
+    ['dhParameters', text, undefined, 'The PEM file of Diffie-Hellman parameters, or `auto`.'],
+    ['pskFile', text, undefined, 'Pre-shared keys: lines IDENTITY:KEY, the key in hexadecimal.'],
+    ['pskHint', text, undefined, 'Told to clients that ask which of their keys to use.'],
+    ['handshakeTimeoutMs', whole(1, 600_000), 10_000, 'How long a handshake may take, milliseconds.'],
+  ]),
+]
+
+/** Who may come in and do what. */
+const ACCESS: readonly OptionRow[] = rows(
+  [
+    [
+      'anonymous',
+      flag,
+      undefined,
+      'Clients without user name and certificate may come in. Without it: when there is no passwordFile, jwt or http.',
+    ],
+    ['passwordFile', text, undefined, 'Users and their passwords, by `pipit passwd` or `mosquitto_passwd`.'],
+    [
+      'aclFile',
+      text,
+      undefined,
+      "Who may do what: in Mosquitto's format, or in YAML when its name ends in .yaml or .yml. Without one: everything.",
+    ],
+    [
+      'clientIdPrefix',
+      text,
+      undefined,
+      'What a Client Identifier has to begin with. Otherwise: CONNACK 0x87.',
+    ],
+    [
+      'jwt',
+      {
+        kind: 'section',
+        of: rows(
+          [
+            [
+              'keys',
+              text,
+              undefined,
+              'A URL or file of a JSON Web Key Set, or the PEM file of a public key.',
+            ],
+            ['issuer', text, undefined, 'What `iss` has to be.'],
+            ['audience', text, undefined, 'What `aud` has to hold.'],
+            ['algorithms', texts, undefined, 'Those allowed; without it, all of RSA, EC and Ed25519.'],
+            ['usernameClaim', text, 'sub', 'The claim that is the user name.'],
+            [
+              'clientIdClaim',
+              text,
+              'client_id',
+              'The claim that the Client Identifier has to match; `*` is any text.',
+            ],
+            ['aclClaim', text, 'acl', 'The claim that holds ACL rules, such as `["read a/#", "write b"]`.'],
+            ['cacheSeconds', count, 600, 'How long keys from a URL are kept.'],
+            ['toleranceSeconds', count, 5, 'How far clocks may differ.'],
+          ],
+          'restart',
+        ),
+      },
+      undefined,
+      'JSON Web Tokens, given as the password.',
+    ],
+    [
+      'http',
+      {
+        kind: 'section',
+        of: rows(
+          [
+            ['url', text, undefined, 'Is sent `{clientId, username, password, remoteAddress}`; 200 lets in.'],
+            ['aclUrl', text, undefined, 'Is sent `{clientId, username, access, topic}`; 200 allows.'],
+            [
+              'timeoutMs',
+              whole(1, 600_000),
+              5000,
+              'How long an answer may take, milliseconds. Beyond: CONNACK 0x88.',
+            ],
+            ['cacheSeconds', count, 30, 'How long an answer is remembered.'],
+          ],
+          'restart',
+        ),
+      },
+      undefined,
+      'A service that is asked with POST and JSON.',
+    ],
+  ],
+  'restart',
+)
+
 const DURABILITY = choice('always', 'interval', 'off')
 
 /** One place where clients come in. */
-const LISTENER: readonly OptionRow[] = (
+const LISTENER: readonly OptionRow[] = rows([
   [
-    [
-      'type',
-      choice('tcp', 'websocket', 'unix'),
-      'tcp',
-      'What is spoken: MQTT on TCP, MQTT over WebSocket, or MQTT on a unix socket.',
-    ],
-    ['port', whole(0, 65535), undefined, 'The port; 0 takes a free one. Default 1883, for WebSocket 8080.'],
-    ['host', text, '127.0.0.1', 'The address; `0.0.0.0` or `::` for all of them.'],
-    [
-      'path',
-      text,
-      undefined,
-      "The unix socket's file. For WebSocket the path of the URL; without it any will do.",
-    ],
-    [
-      'mode',
-      whole(0, 777),
-      undefined,
-      "Permissions of the unix socket's file as three octal digits, such as `660`; without it, what the umask leaves.",
-    ],
-    ['noDelay', flag, true, 'Send small packets at once (TCP_NODELAY).'],
-    [
-      'tcpKeepAliveMs',
-      whole(0, 7_200_000),
-      0,
-      'TCP keep-alive probes after this much silence, milliseconds; 0: none.',
-    ],
-    ['backlog', whole(1, 65535), 511, 'Connections that the kernel may hold before they are accepted.'],
-    [
-      'proxyProtocol',
-      choice(false, true, 1, 2),
-      false,
-      'Connections begin with a PROXY header that names the client: of version 1, of version 2, or of either (`true`). Others are closed.',
-    ],
-    ['proxyTimeoutMs', whole(1, 600_000), 5000, 'How long the PROXY header may take, milliseconds.'],
-    [
-      'handshakeTimeoutMs',
-      whole(1, 600_000),
-      10_000,
-      'How long a connection may take to become a WebSocket, milliseconds.',
-    ],
-  ] as const
-).map(([key, type, fallback, description]) => ({
-  key,
-  type,
-  fallback,
-  text: description,
-  reload: 'at once' as const,
-}))
+    'type',
+    choice('tcp', 'websocket', 'unix'),
+    'tcp',
+    'What is spoken: MQTT on TCP, MQTT over WebSocket, or MQTT on a unix socket.',
+  ],
+  [
+    'port',
+    whole(0, 65535),
+    undefined,
+    'The port; 0 takes a free one. Default 1883, with TLS 8883, for WebSocket 8080.',
+  ],
+  ['host', text, '127.0.0.1', 'The address; `0.0.0.0` or `::` for all of them.'],
+  [
+    'path',
+    text,
+    undefined,
+    "The unix socket's file. For WebSocket the path of the URL; without it any will do.",
+  ],
+  [
+    'mode',
+    whole(0, 777),
+    undefined,
+    "Permissions of the unix socket's file as three octal digits, such as `660`; without it, what the umask leaves.",
+  ],
+  ['noDelay', flag, true, 'Send small packets at once (TCP_NODELAY).'],
+  [
+    'tcpKeepAliveMs',
+    whole(0, 7_200_000),
+    0,
+    'TCP keep-alive probes after this much silence, milliseconds; 0: none.',
+  ],
+  ['backlog', whole(1, 65535), 511, 'Connections that the kernel may hold before they are accepted.'],
+  [
+    'proxyProtocol',
+    choice(false, true, 1, 2),
+    false,
+    'Connections begin with a PROXY header that names the client: of version 1, of version 2, or of either (`true`). Others are closed.',
+  ],
+  ['proxyTimeoutMs', whole(1, 600_000), 5000, 'How long the PROXY header may take, milliseconds.'],
+  [
+    'handshakeTimeoutMs',
+    whole(1, 600_000),
+    10_000,
+    'How long a connection may take to become a WebSocket, milliseconds.',
+  ],
+  ['tls', { kind: 'section', of: TLS }, undefined, 'Speak TLS.'],
+  [
+    'access',
+    { kind: 'section', of: ACCESS },
+    undefined,
+    "Who may come in here and do what, instead of the broker's `access`.",
+  ],
+  [
+    'insecure',
+    flag,
+    undefined,
+    'Listen on an address beyond this machine without passwords or TLS. Without it: as `insecure` says.',
+  ],
+  [
+    'maximumConnections',
+    whole(1, 10_000_000),
+    undefined,
+    'Connections at a time through this listener; more are closed.',
+  ],
+])
 
 const BY_FILTER: readonly OptionRow[] = [
   { key: 'filter', type: text, text: 'Topics that match it.', reload: 'restart' },
@@ -100,6 +256,13 @@ const GENERAL: readonly OptionRow[] = [
     type: { kind: 'list', of: LISTENER },
     reload: 'at once',
     text: 'Where clients come in. Without it: TCP on port 1883 of 127.0.0.1 and ::1.',
+  },
+  {
+    key: 'insecure',
+    type: flag,
+    fallback: false,
+    reload: 'restart',
+    text: 'Let listeners on addresses beyond this machine do without passwords or TLS.',
   },
   {
     key: 'data',
@@ -291,6 +454,14 @@ const LIMITS: readonly LimitRow[] = [
   ],
 ]
 
+/** Rows with the names of their sections in front: `access.jwt.keys`. */
+function flattened(prefix: string, of: readonly OptionRow[]): OptionRow[] {
+  return of.flatMap((row) => {
+    const key = `${prefix}.${row.key}`
+    return row.type.kind === 'section' ? flattened(key, row.type.of) : [{ ...row, key }]
+  })
+}
+
 /** Every option of the configuration file: the file's checks, its JSON Schema, the environment variables and the
  *  guide are made of this table. */
 export const OPTIONS: readonly OptionRow[] = [
@@ -302,11 +473,15 @@ export const OPTIONS: readonly OptionRow[] = [
     text: description,
     reload,
   })),
+  ...flattened('access', ACCESS),
 ]
 
-/** Sections of the file: `limits`. */
+/** Sections of the file: `limits`, `access`, `access.jwt`… */
 export const SECTIONS: ReadonlySet<string> = new Set(
-  OPTIONS.filter(({ key }) => key.includes('.')).map(({ key }) => key.slice(0, key.indexOf('.'))),
+  OPTIONS.flatMap(({ key }) => {
+    const names = key.split('.').slice(0, -1)
+    return names.map((_, i) => names.slice(0, i + 1).join('.'))
+  }),
 )
 
 export function optionRow(key: string): OptionRow | undefined {
@@ -335,7 +510,11 @@ export function phraseOf(type: OptionType): string {
       return 'text'
     case 'choice':
       return `${type.choices.slice(0, -1).join(', ')} or ${type.choices.at(-1)}`
+    case 'texts':
+      return 'a list of texts'
     case 'list':
       return 'a list'
+    case 'section':
+      return 'keys and values'
   }
 }
