@@ -7,7 +7,7 @@ import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const PACKAGES = ['protocol', 'client', 'device', 'broker', 'collectors', 'bridge']
+const PACKAGES = ['protocol', 'client', 'device', 'broker', 'links', 'collectors', 'bridge']
 
 const folder = mkdtempSync(join(tmpdir(), 'pipit-pack-'))
 try {

@@ -1,13 +1,16 @@
-/** The servers of a client, tried in turn; the last one that worked first. */
+/** The servers of a client, tried in turn; the last one that worked first, unless the first is preferred. */
 export class Servers {
   private urls: readonly URL[]
   private at = 0
   /** Where a server has sent us for the next attempt. */
   private detour: URL | undefined = undefined
   private hops = 0
+  private readonly preferFirst: boolean
+  private hasWorked = false
 
-  constructor(urls: readonly URL[]) {
+  constructor(urls: readonly URL[], preferFirst = false) {
     this.urls = urls
+    this.preferFirst = preferFirst
   }
 
   get count(): number {
@@ -21,11 +24,14 @@ export class Servers {
   /** The present one did not serve: the next one's turn. */
   next(): void {
     if (this.detour !== undefined) this.detour = undefined
+    else if (this.preferFirst && this.hasWorked) this.at = 0
     else this.at = (this.at + 1) % this.urls.length
+    this.hasWorked = false
   }
 
   worked(): void {
     this.hops = 0
+    this.hasWorked = true
   }
 
   /** Follows a Server Reference. @param forGood the server has moved (0x9D), not just now (0x9C)
