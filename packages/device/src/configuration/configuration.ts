@@ -88,6 +88,10 @@ export function mqttPart(file: ConfigurationFile): ConfigurationFile {
  *  @throws ConfigurationError with every key that is wrong, and what it takes */
 export function readConfiguration(file: ConfigurationFile): DeviceConfiguration {
   const path = mqttPath(file)
+  if (path === undefined && file.mqtt !== undefined) {
+    const message = `mqtt is ${shortened(file.mqtt)}; it takes an object`
+    throw new ConfigurationError([{ key: 'mqtt', message }])
+  }
   const section = new Section(mqttPart(file), path === undefined ? '' : `${path}.`)
   const whole = new Section(file, '', section.faults)
   const configuration = {

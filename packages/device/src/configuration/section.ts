@@ -44,9 +44,10 @@ export class Section {
 
   /** Text that the section must have, and not empty. */
   required(key: string, example: string, fallback = ''): string {
-    const text = this.take(key, fallback, `text, such as "${example}"`, (value) => typeof value === 'string')
-    if (text === '') this.fault(key, `is missing; it takes text, such as "${example}"`)
-    return text
+    if ((this.values[this.spelled(key)] ?? fallback) === '') {
+      this.fault(key, `is missing; it takes text, such as "${example}"`)
+    }
+    return this.take(key, fallback, `text, such as "${example}"`, (value) => typeof value === 'string')
   }
 
   whole(key: string, least: number, most: number, fallback: number): number {
