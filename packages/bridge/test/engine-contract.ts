@@ -130,7 +130,9 @@ export function engineContract(name: string, maker: EngineMaker): void {
         await engine.commands.finish(b, [{ id: one.id, state: 'failed', reason: 'not mine' }], NOW)
         expect((await engine.commands.find(one.id, NOW))?.state).toBe('sent')
         const outcome = { id: one.id, state: 'failed', reasonCode: 0x87, reason: 'Not authorized' } as const
-        await engine.commands.finish(a, [outcome], NOW + 5)
+        await engine.sessions.write(a, [{ key: 'm1', value: Uint8Array.of(1), commandId: one.id }])
+        await engine.commands.finish(a, [outcome], NOW + 5, [{ key: 'm1', value: undefined }])
+        expect(await engine.sessions.records(a)).toEqual([])
         expect(await engine.commands.find(one.id, NOW + 5)).toMatchObject({ ...outcome, updatedAt: NOW + 5 })
         expect(await engine.commands.claimed(a)).toEqual([])
       })

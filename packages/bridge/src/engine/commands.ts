@@ -1,4 +1,4 @@
-import type { Lease } from './sessions.ts'
+import type { Lease, SessionChange } from './sessions.ts'
 
 /** Where a command stands. `queued` may become `cancelled` or `expired`; `sent` is with a worker; the others are
  *  final. */
@@ -96,9 +96,14 @@ export interface CommandQueue {
   /** What is `sent` under this lease, in the order of the queue: for who takes a session over.
    *  @throws LeaseLostError */
   claimed(lease: Lease): Promise<readonly Command[]>
-  /** Marks what came of them; one that is not `sent` under this lease is left as it is.
-   *  @throws LeaseLostError */
-  finish(lease: Lease, outcomes: readonly Outcome[], now: number): Promise<void>
+  /** Marks what came of them, together with changes of the session's records: both or neither. A command that is
+   *  not `sent` under this lease is left as it is. @throws LeaseLostError */
+  finish(
+    lease: Lease,
+    outcomes: readonly Outcome[],
+    now: number,
+    changes?: readonly SessionChange[],
+  ): Promise<void>
   counts(): Promise<CommandCounts>
   /** Forgets commands that were over before then, and idempotency keys that have expired. @returns how many commands went */
   trim(before: number, now: number): Promise<number>

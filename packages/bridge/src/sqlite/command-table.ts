@@ -10,7 +10,7 @@ import type {
   Once,
   Outcome,
 } from '../engine/commands.ts'
-import type { Lease } from '../engine/sessions.ts'
+import type { Lease, SessionChange } from '../engine/sessions.ts'
 import type { SessionTable } from './session-table.ts'
 import { bytesOf, numberOf, optional, type Row, type Statements, textOf } from './statements.ts'
 import type { Synchronous } from './synchronous.ts'
@@ -120,7 +120,12 @@ export class CommandTable implements Synchronous<CommandQueue> {
       .map(commandOf)
   }
 
-  finish(lease: Lease, outcomes: readonly Outcome[], now: number): void {
+  finish(
+    lease: Lease,
+    outcomes: readonly Outcome[],
+    now: number,
+    changes: readonly SessionChange[] = [],
+  ): void {
     this.sessions.check(lease)
     for (const outcome of outcomes) {
       this.sql.run(
@@ -135,6 +140,7 @@ export class CommandTable implements Synchronous<CommandQueue> {
         lease.session,
       )
     }
+    this.sessions.change(lease, changes)
   }
 
   counts(): CommandCounts {
