@@ -35,6 +35,8 @@ export type {
   OutgoingMessage,
   Wake,
 } from './cycle/types.ts'
+export * from './dialects/exports.ts'
+export * from './discovery/exports.ts'
 export * from './fleet/exports.ts'
 export * from './lights/exports.ts'
 export {
