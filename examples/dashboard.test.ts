@@ -3,14 +3,14 @@ import { join } from 'node:path'
 import { Broker } from '@pipit/broker'
 import { connect } from '@pipit/client'
 import { describe, expect, it } from 'vitest'
-import { bundle } from '../tools/browser/bundle.ts'
+import { PAGE_CLIENT, pageBuild } from '../tools/browser/bundle.ts'
 import { hasChromium, launch, servePages } from '../tools/browser/chromium.ts'
 
 describe.skipIf(!hasChromium)('dashboard.html in Chromium', () => {
   it('shows the last value of each topic, and turns the light red', async () => {
     await using pages = await servePages({
       '/examples/dashboard.html': readFileSync(join(import.meta.dirname, 'dashboard.html')),
-      '/packages/client/dist/browser.min.js': await bundle(),
+      [`/packages/client/${PAGE_CLIENT}`]: (await pageBuild()).get('client.js')!,
     })
     const broker = new Broker()
     const { port } = await broker.listen({ port: 0, host: '127.0.0.1' })

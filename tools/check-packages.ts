@@ -5,12 +5,15 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { writePageBuild } from './browser/bundle.ts'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const PACKAGES = ['protocol', 'client', 'device', 'broker', 'links', 'collectors', 'bridge']
 
 const folder = mkdtempSync(join(tmpdir(), 'pipit-pack-'))
 try {
+  // What browsers get is part of the client's package.
+  await writePageBuild()
   const packed = execFileSync(
     'npm',
     [

@@ -3,19 +3,22 @@ import { connect } from '@pipit/client'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { STORE_CONTRACT } from '../../packages/client/test/store-contract.ts'
-import { bundle } from './bundle.ts'
+import { bundle, pageBuild } from './bundle.ts'
 import { hasChromium, launch, type PageServer, servePages } from './chromium.ts'
 
-/** What the page has at hand: the bundle's exports and the stores' contract. */
-type PageModules = typeof import('@pipit/client') &
-  typeof import('../../packages/client/src/browser.ts') & {
+/** What the page has at hand: the client, its parts and the stores' contract. */
+type PageModules = typeof import('../../packages/client/src/browser.ts') &
+  typeof import('@pipit/client/aliases') &
+  typeof import('@pipit/client/authentication') &
+  typeof import('@pipit/client/durability') &
+  typeof import('@pipit/client/quarantine') &
+  typeof import('@pipit/client/requests') & {
     STORE_CONTRACT: typeof STORE_CONTRACT
   }
 
 const HTML = `<!doctype html><title>Pipit</title><script type="module">
-import * as client from '/pipit.js'
-import * as contract from '/store-contract.js'
-globalThis.pipit = { ...client, ...contract }
+const names = ['client', 'aliases', 'authentication', 'durability', 'quarantine', 'requests', 'store-contract']
+globalThis.pipit = Object.assign({}, ...(await Promise.all(names.map((name) => import('/' + name + '.js')))))
 </script>`
 
 describe.skipIf(!hasChromium)('The client in Chromium', () => {
@@ -30,7 +33,7 @@ describe.skipIf(!hasChromium)('The client in Chromium', () => {
   beforeAll(async () => {
     pages = await servePages({
       '/': HTML,
-      '/pipit.js': await bundle(),
+      ...Object.fromEntries([...(await pageBuild())].map(([name, bytes]) => [`/${name}`, bytes])),
       '/store-contract.js': await bundle('test/store-contract.ts'),
     })
     browser = await launch()
@@ -89,8 +92,8 @@ describe.skipIf(!hasChromium)('The client in Chromium', () => {
       return { payload: doubled, properties: { contentType: 'x/double', userProperties: [['a', 'ü']] } }
     })
     const answer = await page.evaluate(async (url) => {
-      const { connect } = (globalThis as unknown as { pipit: PageModules }).pipit
-      const client = await connect(url, { version: '5.0' })
+      const { connect, requests } = (globalThis as unknown as { pipit: PageModules }).pipit
+      const client = await connect(url, { version: '5.0', parts: [requests] })
       const payload = Uint8Array.from({ length: 500_000 }, (_, i) => i % 251)
       const { payload: doubled, properties } = await client.request('double', payload)
       await client.close()
@@ -146,8 +149,12 @@ describe.skipIf(!hasChromium)('The client in Chromium', () => {
     await page.reload()
     await ready()
     await page.evaluate(async (url) => {
-      const { connect, indexedDbStore } = (globalThis as unknown as { pipit: PageModules }).pipit
-      const client = await connect(url, { version: '5.0', store: indexedDbStore('session') })
+      const { connect, durability, indexedDbStore } = (globalThis as unknown as { pipit: PageModules }).pipit
+      const client = await connect(url, {
+        version: '5.0',
+        store: indexedDbStore('session'),
+        parts: [durability],
+      })
       void client.publish('kept/1', 'at least once', { qos: 1 })
       void client.publish('kept/2', 'exactly once', { qos: 2 })
     }, url)
@@ -157,16 +164,20 @@ describe.skipIf(!hasChromium)('The client in Chromium', () => {
     await ready()
     // Another page of the same name, without a connection: what it publishes is queued behind.
     await page.evaluate(async () => {
-      const { open, indexedDbStore } = (globalThis as unknown as { pipit: PageModules }).pipit
-      const client = open('ws://127.0.0.1:9/mqtt', { store: indexedDbStore('session') })
+      const { open, durability, indexedDbStore } = (globalThis as unknown as { pipit: PageModules }).pipit
+      const client = open('ws://127.0.0.1:9/mqtt', { store: indexedDbStore('session'), parts: [durability] })
       client.publish('kept/3', 'queued', { qos: 2 }).catch(() => {})
       await client.close({ timeoutMs: 1 })
     })
     await page.reload()
     await ready()
     const left = await page.evaluate(async (url) => {
-      const { connect, indexedDbStore } = (globalThis as unknown as { pipit: PageModules }).pipit
-      const client = await connect(url, { version: '5.0', store: indexedDbStore('session') })
+      const { connect, durability, indexedDbStore } = (globalThis as unknown as { pipit: PageModules }).pipit
+      const client = await connect(url, {
+        version: '5.0',
+        store: indexedDbStore('session'),
+        parts: [durability],
+      })
       await client.close()
       const records = await indexedDbStore('session').open()
       return [...records.keys()]

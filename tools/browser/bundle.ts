@@ -1,42 +1,138 @@
-// The client as a page loads it: one minified ES module. `npm run build` writes it to packages/client/dist.
-import { writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+// The client as a page loads it: one minified ES module, and one for each part that a page may add to it.
+// `npm run build` writes them to packages/client/dist/page, which is what package.json exports to browsers.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { build, type Plugin } from 'esbuild'
+import { type BuildOptions, build, type Plugin } from 'esbuild'
+import { minifySync } from 'rolldown/utils'
+import { ownNames } from './names.ts'
 
 const packages = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'packages')
 const client = join(packages, 'client')
+const core = join(client, 'src', 'page-core.ts')
+const small = join(packages, 'protocol', 'src', 'small', 'index.ts')
+
+/** Where a browser finds the client, below packages/client; what it may add to it is beside it. */
+export const PAGE_CLIENT = 'dist/page/client.js'
+const PARTS = ['aliases', 'authentication', 'durability', 'quarantine', 'requests', 'telemetry']
 
 /** A page gets the small codec: it reads what servers send and writes what clients send. */
 const clientSide: Plugin = {
   name: 'client side',
   setup({ onResolve }) {
-    const path = join(packages, 'protocol', 'src', 'small', 'index.ts')
-    onResolve({ filter: /^@pipit\/protocol$/ }, () => ({ path }))
+    onResolve({ filter: /^@pipit\/protocol$/ }, () => ({ path: small }))
   },
 }
 
-/** Bundles a module of the client's, with what it imports, for browsers of ES2022.
+/** Leaves out what a page can do without: fields that begin undefined, and in texts the statements' ids. */
+const shorter: Plugin = {
+  name: 'shorter',
+  setup({ onLoad }) {
+    onLoad({ filter: /\/src\/.*\.ts$/ }, ({ path }) => ({
+      contents: readFileSync(path, 'utf8')
+        .replace(/^( {2}(?:private |readonly )*\w+: .*) = undefined$/gm, '$1')
+        .replace(/ \[MQTT-[\d.-]+\]/g, ''),
+      loader: 'ts',
+    }))
+  },
+}
+
+const WHOLE = 'the whole protocol'
+
+/** Has a part take from the client what both use, so that the page has it once. */
+const shared: Plugin = {
+  name: 'shared',
+  setup({ onResolve, onLoad }) {
+    const stubs = sharedModules()
+    onResolve({ filter: /./ }, ({ path, resolveDir, kind }) => {
+      if (kind === 'entry-point') return undefined
+      if (path === './client.js') return { path, external: true }
+      if (path === WHOLE) return { path: small }
+      const file = path === '@pipit/protocol' ? small : join(resolveDir, path)
+      return stubs.has(file) ? { path: file, namespace: 'shared', sideEffects: false } : undefined
+    })
+    onLoad({ filter: /./, namespace: 'shared' }, ({ path }) => ({
+      contents: stubs.get(path)!,
+      resolveDir: client,
+    }))
+  },
+}
+
+/** For each module that src/page-core.ts shares: a module that has the same of ./client.js. */
+function sharedModules(): Map<string, string> {
+  const stubs = new Map<string, string>()
+  const text = readFileSync(core, 'utf8')
+  for (const [, list = '', from = ''] of text.matchAll(/^export \{([^}]*)\} from '([^']*)'/gm)) {
+    const names = list.split(',').map((name) => name.trim().split(' as '))
+    const items = names.filter(([name]) => name !== '').map(([name, as]) => `${as ?? name} as ${name}`)
+    const file = from === '@pipit/protocol' ? small : join(dirname(core), from)
+    // What of the protocol a part has for itself, it brings.
+    const rest = file === small ? `export * from '${WHOLE}'` : ''
+    stubs.set(file, `export { ${items.join(', ')} } from './client.js'\n${rest}`)
+  }
+  const errors = "export { MalformedPacketError, MqttError, ProtocolError } from './client.js'"
+  stubs.set(join(packages, 'protocol', 'src', 'errors.ts'), errors)
+  return stubs
+}
+
+const OPTIONS = {
+  absWorkingDir: client,
+  bundle: true,
+  minify: true,
+  format: 'esm',
+  target: 'es2022',
+  // Fields without a value need not be named: half a kilobyte.
+  tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
+  conditions: ['@pipit/source'],
+  legalComments: 'none',
+  write: false,
+  logLevel: 'silent',
+} as const satisfies BuildOptions
+
+/** Bundles a module of the client's, with all that it imports, for browsers of ES2022.
  *  @param entry below packages/client */
-export async function bundle(entry = 'src/browser.ts'): Promise<Uint8Array> {
-  const { outputFiles } = await build({
-    absWorkingDir: client,
-    entryPoints: [entry],
-    bundle: true,
-    minify: true,
-    format: 'esm',
-    target: 'es2022',
-    // Fields without a value need not be named: half a kilobyte.
-    tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
-    conditions: ['@pipit/source'],
-    plugins: [clientSide],
-    legalComments: 'none',
-    write: false,
-    logLevel: 'silent',
-  })
+export async function bundle(entry: string): Promise<Uint8Array> {
+  const { outputFiles } = await build({ ...OPTIONS, entryPoints: [entry], plugins: [clientSide] })
   return outputFiles[0]!.contents
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  writeFileSync(join(client, 'dist', 'browser.min.js'), await bundle())
+/** The files of the published build: `client.js`, and one for each part. */
+export async function pageBuild(): Promise<Map<string, Uint8Array>> {
+  const parts = PARTS.map((part) => `src/part-${part}.ts`)
+  const names = { ...OPTIONS, outdir: 'unused', mangleProps: /./, mangleCache: {} }
+  const { mangleCache = {} } = await build({ ...names, entryPoints: [core, ...parts], plugins: [clientSide] })
+  const own = ownNames(Object.keys(mangleCache), packages)
+  const mangled = { ...OPTIONS, outdir: 'unused', mangleProps: new RegExp(`^(${own.join('|')})$`) }
+  const whole = await build({
+    ...mangled,
+    mangleCache: {},
+    entryPoints: [core],
+    plugins: [shorter, clientSide],
+  })
+  const added = await build({
+    ...mangled,
+    mangleCache: whole.mangleCache,
+    entryPoints: parts,
+    plugins: [shared, shorter, clientSide],
+  })
+  const files = new Map([['client.js', again(whole.outputFiles[0]!.text)]])
+  for (const { path, text } of added.outputFiles) files.set(basename(path).replace('part-', ''), again(text))
+  return files
 }
+
+/** A second minifier finds another 3 %. */
+function again(code: string): Uint8Array {
+  const options = { module: true, compress: { target: 'es2022' }, mangle: { toplevel: true } }
+  const { code: less, errors } = minifySync('client.js', code, options)
+  if (errors.length > 0) throw new Error(errors[0]!.message)
+  return new TextEncoder().encode(less)
+}
+
+/** Writes the published build. */
+export async function writePageBuild(): Promise<void> {
+  const folder = dirname(join(client, PAGE_CLIENT))
+  mkdirSync(folder, { recursive: true })
+  for (const [name, contents] of await pageBuild()) writeFileSync(join(folder, name), contents)
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await writePageBuild()

@@ -3,7 +3,6 @@ import { MqttClient } from './client.ts'
 import type { ClientOptions, Servers } from './options.ts'
 
 export * from './exports.ts'
-export { indexedDbStore } from './store/indexed-db.ts'
 
 /** Makes a client that connects in the background; returns at once.
  *  @param servers ws://host/mqtt or wss://, or several that are tried in turn

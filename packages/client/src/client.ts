@@ -103,10 +103,10 @@ export class MqttClient {
 
   /** @internal Use `connect` or `open`. @param keepTrying try again if even the first attempt fails */
   constructor(platform: Platform, servers: Servers, options: ClientOptions, keepTrying: boolean) {
-    this.settings = settingsOf(servers, options)
     this.platform = platform
     const { telemetry } = options
     this.parts = Object.assign({}, platform.parts, ...(options.parts ?? []))
+    this.settings = settingsOf(servers, options, this.parts)
     this.telemetry = telemetry && need(this.parts, 'telemetry')(telemetry)
     const report = (error: unknown): void => this.report(error)
     this.session = new Session(this.settings, platform, report, this.telemetry, this.parts)

@@ -36,7 +36,7 @@ export class Connector {
     this.transportFor = transportFor
     this.counters = counters
     this.authentication = authentication
-    this.servers = new Servers(settings.urls)
+    this.servers = new Servers(settings.urls, settings.preferFirst)
     this.clientId = settings.clientId
     const bits = settings.bridge ? [true, false] : [false]
     this.greetings = settings.versions.flatMap((version) => bits.map((bridge) => ({ version, bridge })))
@@ -106,13 +106,22 @@ export class Connector {
       this.takeClientId(connack.properties?.assignedClientIdentifier)
       this.count++
       const announced = connect.properties ?? {}
+      const server = connack.properties ?? {}
+      const aliases =
+        version === 5 && this.settings.aliases
+          ? this.settings.aliases(
+              announced.topicAliasMaximum ?? 0,
+              settings.topicAliases ? (server.topicAliasMaximum ?? 0) : 0,
+              server.maximumPacketSize ?? Number.POSITIVE_INFINITY,
+            )
+          : undefined
       return new Link(
         this.count,
         transport,
         connack,
         announced,
         settings.keepAlive,
-        settings.topicAliases,
+        aliases,
         connect.cleanStart,
       )
     } catch (error) {

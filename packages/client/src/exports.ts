@@ -10,7 +10,6 @@ export {
   type ReasonCode,
   type ReasonProperties,
   type RetainHandling,
-  reasonCodeName,
   type SubscribeProperties,
   type UserProperty,
   type WillProperties,
@@ -36,19 +35,17 @@ export type {
   Version,
   WillOptions,
 } from './options.ts'
+export type { Parts } from './parts.ts'
 export type { PublishResult } from './publication.ts'
 export type { QueueOptions } from './publish-queue.ts'
 export type { RequestOptions, Responder, RespondOptions, Response } from './request-response.ts'
-export { type ScramOptions, scramSha256 } from './scram.ts'
 export type { OverflowPolicy, SinkOptions } from './sink.ts'
 export type { ClientState, Status } from './status.ts'
-export { memoryStore } from './store/memory.ts'
 export type { Store } from './store/store.ts'
 export type { SubscribeOptions, SubscriptionRequest, UnsubscribeOptions } from './subscribe-requests.ts'
 export type { UnsubscribeResult } from './subscriber.ts'
 export type { FilterOptions } from './subscriptions.ts'
 export type { TelemetryApi } from './telemetry.ts'
-export { memoryPair } from './transport/memory.ts'
 export type { ByteStream, StreamReceiver, Target, Transport } from './transport/stream.ts'
 export { WebSocketClosedError } from './transport/websocket-closed.ts'
 export type { WaitOptions } from './watch.ts'

@@ -185,17 +185,9 @@ export class Inbox implements MessageOwner {
     this.safely(link, () => link.send({ type: 'PUBREC', packetId, reasonCode }))
   }
 
-  /** Runs `then` when what the journal was told is safe, if the connection is still the same.
-   *  A store that fails says so, and the exchange goes on without it. */
+  /** Runs `then` when what the journal was told is safe, if the connection is still the same. */
   private safely(link: Link, then: () => void): void {
     if (this.journal === undefined) then()
-    else {
-      this.journal
-        .commit()
-        .catch(this.report)
-        .then(() => {
-          if (this.link === link) then()
-        })
-    }
+    else this.journal.safely(this.report, () => this.link === link && then())
   }
 }

@@ -1,4 +1,12 @@
-import { AWAITING_PUBACK, AWAITING_PUBREC, encode, Parser, type PublishProperties } from '@pipit/protocol'
+import {
+  AWAITING_PUBACK,
+  AWAITING_PUBCOMP,
+  AWAITING_PUBREC,
+  encode,
+  type Outbound,
+  Parser,
+  type PublishProperties,
+} from '@pipit/protocol'
 import { StoreError } from './errors.ts'
 import { Publication } from './publication.ts'
 import type { Store } from './store/store.ts'
@@ -26,8 +34,21 @@ export class Journal {
     this.store = store
   }
 
-  /** @param now in the platform's clock; times are kept as the wall clock's */
-  async open(now: number): Promise<Restored> {
+  /** Opens the store and settles whose it is.
+   *  @param now in the platform's clock; times are kept as the wall clock's
+   *  @throws StoreError */
+  async restore(now: number, clientId: string, isChosen: boolean): Promise<Restored & { clientId: string }> {
+    const restored = await this.open(now)
+    const known = restored.clientId
+    if (isChosen && known !== undefined && known !== clientId) {
+      throw new StoreError(`the store belongs to the client ${known}, not ${clientId}`)
+    }
+    const goingOn = known ?? clientId
+    if (known === undefined && goingOn !== '') this.keepClientId(goingOn)
+    return { ...restored, clientId: goingOn }
+  }
+
+  private async open(now: number): Promise<Restored> {
     let records: ReadonlyMap<string, Uint8Array>
     try {
       records = await this.store.open()
@@ -83,17 +104,59 @@ export class Journal {
     this.store.put(`s${number}`, Uint8Array.of(packetId >> 8, packetId & 0xff, state))
   }
 
-  begun(publication: Publication): void {
+  /** A message is being sent: resolves when that is safe. @throws StoreError */
+  begin(publication: Publication): Promise<void> {
     this.keepPhase(publication, publication.qos === 1 ? AWAITING_PUBACK : AWAITING_PUBREC)
+    return this.commit()
+  }
+
+  /** Keeps a message that waits; it is not sent before it is safe. */
+  keepQueued(publication: Publication, now: number, safe: () => void): void {
+    publication.safe = false
+    this.keep(publication, now)
+    this.commit().then(
+      () => {
+        publication.safe = true
+        safe()
+      },
+      (error: unknown) => publication.fail(error),
+    )
+  }
+
+  /** A message need not be kept any more. */
+  erase(publication: Publication, failed: (error: unknown) => void): void {
+    this.remove(publication)
+    this.commit().catch(failed)
+  }
+
+  /** Runs `then` when every change made before is safe. A store that fails says so, and the exchange goes on. */
+  safely(failed: (error: unknown) => void, then: () => unknown): void {
+    this.commit().catch(failed).then(then)
+  }
+
+  /** What an earlier process left in flight and the server has forgotten: nobody would hear of its loss,
+   *  so it is to be sent as new. */
+  orphans(outbound: Outbound<Publication>): Publication[] {
+    const found: Publication[] = []
+    for (const packetId of outbound.unacknowledged()) {
+      const publication = outbound.message(packetId)
+      if (publication === undefined || publication.isAwaited) continue
+      if (outbound.state(packetId) === AWAITING_PUBCOMP) continue
+      publication.packetId = 0
+      publication.dup = false
+      this.requeue(publication)
+      found.push(publication)
+    }
+    return found
   }
 
   /** Puts a message that was in flight back into the queue. */
-  requeue(publication: Publication): void {
+  private requeue(publication: Publication): void {
     this.store.delete(`s${publication.number}`)
   }
 
   /** A message is settled. */
-  remove(publication: Publication): void {
+  private remove(publication: Publication): void {
     this.store.delete(`s${publication.number}`)
     this.store.delete(`m${publication.number}`)
   }

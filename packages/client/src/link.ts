@@ -2,13 +2,12 @@ import {
   type Connack,
   type ConnackProperties,
   type ConnectProperties,
-  InboundAliases,
-  OutboundAliases,
   type Packet,
+  ProtocolError,
   type ProtocolVersion,
   type Publish,
-  type PublishProperties,
 } from '@pipit/protocol'
+import type { LinkAliases } from './link-aliases.ts'
 import type { PacketTransport } from './transport/packet-transport.ts'
 
 /** One established connection: its transport and what CONNECT and CONNACK agreed on. */
@@ -24,14 +23,10 @@ export class Link {
   readonly own: ConnectProperties
   /** Seconds; the server's choice where it made one [MQTT-3.2.2-21]. */
   readonly keepAlive: number
-  readonly outboundAliases: OutboundAliases
-  /** Topics are sent as aliases. */
-  readonly aliases: boolean
+  private readonly aliases: LinkAliases | undefined
   readonly maximumPacketSize: number
   /** When it was established, in the platform's clock. */
   readonly since: number
-  private readonly inboundAliases: InboundAliases
-  private readonly aliasProperties: PublishProperties[] = []
 
   constructor(
     number: number,
@@ -39,7 +34,7 @@ export class Link {
     connack: Connack,
     own: ConnectProperties,
     keepAlive: number,
-    useAliases: boolean,
+    aliases: LinkAliases | undefined,
     cleanStart: boolean,
   ) {
     this.number = number
@@ -51,16 +46,8 @@ export class Link {
     this.server = connack.properties ?? {}
     this.own = own
     this.keepAlive = this.server.serverKeepAlive ?? keepAlive
-    this.outboundAliases = new OutboundAliases(this.server.topicAliasMaximum ?? 0)
-    this.aliases = useAliases && this.version === 5 && (this.server.topicAliasMaximum ?? 0) > 0
-    this.inboundAliases = new InboundAliases(this.version === 5 ? (own.topicAliasMaximum ?? 0) : 0)
+    this.aliases = aliases
     this.maximumPacketSize = this.server.maximumPacketSize ?? Number.POSITIVE_INFINITY
-  }
-
-  /** The properties of a message that has none but this Topic Alias: one object for all of them. */
-  propertiesOf(topicAlias: number): PublishProperties {
-    this.aliasProperties[topicAlias] ??= { topicAlias }
-    return this.aliasProperties[topicAlias]
   }
 
   /** How many QoS 1 and 2 messages the server takes at once. */
@@ -78,9 +65,17 @@ export class Link {
     this.transport.writePacket(packet)
   }
 
+  /** Sends a message, by its alias where it has one. */
+  write(packet: Publish): void {
+    if (this.aliases === undefined) this.transport.writePacket(packet)
+    else this.aliases.write(packet, this)
+  }
+
   /** The topic that a PUBLISH means. @throws ProtocolError on an alias that is not defined */
   topicOf(packet: Publish): string {
     const alias = packet.properties?.topicAlias
-    return alias === undefined ? packet.topic : this.inboundAliases.resolve(packet.topic, alias)
+    if (alias === undefined) return packet.topic
+    if (this.aliases === undefined) throw new ProtocolError(`Topic Alias ${alias}; none is accepted`, 0x94)
+    return this.aliases.resolve(packet.topic, alias)
   }
 }

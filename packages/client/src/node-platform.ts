@@ -1,3 +1,4 @@
+import { EVERY_PART } from './every-part.ts'
 import type { ClientOptions } from './options.ts'
 import type { Platform } from './platform.ts'
 import type { Transport } from './transport/stream.ts'
@@ -43,6 +44,7 @@ function webSocketTransport({
 
 /** A clock that goes on while the machine sleeps, where the system has one; it never goes back. */
 export const nodePlatform: Platform = {
+  parts: EVERY_PART,
   transportFor(url, options) {
     const transport = SCHEMES[url.protocol]
     if (transport === undefined) {

@@ -8,7 +8,7 @@ import {
   type WillProperties,
 } from '@pipit/protocol'
 import type { Authenticator } from './authenticator.ts'
-import type { Parts } from './parts.ts'
+import { need, type Parts } from './parts.ts'
 import type { QueueOptions } from './publish-queue.ts'
 import type { Store } from './store/store.ts'
 import type { TelemetryApi } from './telemetry.ts'
@@ -63,6 +63,8 @@ export interface ClientOptions {
   readonly reconnect?: false | ReconnectOptions
   /** Asked for username and password before each attempt, instead of the options of that name. */
   readonly credentials?: (attempt: number) => Credentials | Promise<Credentials>
+  /** After a connection that was lost, of several servers try the first one first; default false: the same one. */
+  readonly preferFirst?: boolean
   /** Enhanced authentication (MQTT 5.0), such as `scramSha256(…)`. */
   readonly authenticator?: Authenticator
   /** Go where a Server Reference points when a server says 0x9C or 0x9D (MQTT 5.0). Default false. */
@@ -113,7 +115,10 @@ export interface Settings {
   readonly credentials: ClientOptions['credentials']
   readonly authenticator: Authenticator | undefined
   readonly followServerReference: boolean
+  readonly preferFirst: boolean
   readonly topicAliases: boolean
+  /** Makes the Topic Aliases of a connection. */
+  readonly aliases: Parts['aliases']
   readonly queue: QueueOptions
   readonly store: Store | undefined
   readonly poisonLimit: number
@@ -146,7 +151,7 @@ const TOPIC_ALIAS_MAXIMUM = 64
 
 /** Checks the options at the door.
  *  @throws TypeError, RangeError naming the option and what it takes */
-export function settingsOf(servers: Servers, options: ClientOptions): Settings {
+export function settingsOf(servers: Servers, options: ClientOptions, parts: Parts): Settings {
   const urls = (Array.isArray(servers) ? servers : [servers]).map(parseUrl)
   const [parsed] = urls
   if (parsed === undefined) throw new RangeError('no server was given')
@@ -157,6 +162,8 @@ export function settingsOf(servers: Servers, options: ClientOptions): Settings {
     )
   }
   const reconnect = reconnectOf(options.reconnect)
+  const properties = options.properties ?? defaultProperties(options, reconnect !== false, parts)
+  if ((properties.topicAliasMaximum ?? 0) > 0) need(parts, 'aliases')
   const clientId = options.clientId ?? makeClientId()
   utf8Length(clientId, 'clientId')
   const username =
@@ -174,11 +181,13 @@ export function settingsOf(servers: Servers, options: ClientOptions): Settings {
     username,
     password: password === undefined ? undefined : bytesOf(password, 'password'),
     will: options.will === undefined ? undefined : willOf(options.will),
-    properties: options.properties ?? defaultProperties(options, reconnect !== false),
+    properties,
+    aliases: parts.aliases,
     reconnect,
     credentials: options.credentials,
     authenticator: options.authenticator,
     followServerReference: options.followServerReference ?? false,
+    preferFirst: options.preferFirst ?? false,
     topicAliases: options.topicAliases ?? true,
     queue: options.queue ?? {},
     store: options.store,
@@ -193,14 +202,14 @@ export function settingsOf(servers: Servers, options: ClientOptions): Settings {
   }
 }
 
-function defaultProperties(options: ClientOptions, reconnects: boolean): ConnectProperties {
+function defaultProperties(options: ClientOptions, reconnects: boolean, parts: Parts): ConnectProperties {
   const lasts =
     options.store !== undefined ? STORED_SESSION_SECONDS : reconnects ? SESSION_SECONDS : undefined
   return {
     ...(lasts === undefined ? {} : { sessionExpiryInterval: lasts }),
     receiveMaximum: RECEIVE_MAXIMUM,
     maximumPacketSize: MAXIMUM_PACKET_SIZE,
-    topicAliasMaximum: TOPIC_ALIAS_MAXIMUM,
+    ...(parts.aliases && { topicAliasMaximum: TOPIC_ALIAS_MAXIMUM }),
   }
 }
 

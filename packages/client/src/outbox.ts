@@ -9,35 +9,23 @@ import {
   type Pubcomp,
   type Pubrec,
 } from '@pipit/protocol'
-import {
-  describeReason,
-  MessageExpiredError,
-  PoisonMessageError,
-  RequestRefusedError,
-  SessionEndedError,
-} from './errors.ts'
+import { describeReason, MessageExpiredError, RequestRefusedError, SessionEndedError } from './errors.ts'
 import type { Journal, Restored } from './journal.ts'
 import type { Link } from './link.ts'
 import type { Counters } from './metrics.ts'
 import type { Platform } from './platform.ts'
-import { Publication, type PublishResult, SUCCESS } from './publication.ts'
+import { NO_PAYLOAD, Publication, type PublishResult, SUCCESS } from './publication.ts'
 import { PublishQueue, type QueueOptions } from './publish-queue.ts'
-import { faultOf, useAlias } from './server-limits.ts'
+import type { Quarantine } from './quarantine.ts'
+import { faultOf } from './server-limits.ts'
 
 /** What every QoS 0 publish that is buffered at once gives. */
 const SENT: Promise<PublishResult> = Promise.resolve(SUCCESS)
 
-/** How a connection ended, as far as it may be a message's fault. */
-export interface Loss {
-  /** Ends that look alike have the same signature; undefined: no message can be to blame. */
-  readonly signature: string | undefined
-  readonly error: unknown
-}
-
 export interface OutboxOptions {
   readonly platform: Platform
   readonly queue: QueueOptions
-  readonly poisonLimit: number
+  readonly quarantine: ((outbound: Outbound<Publication>) => Quarantine) | undefined
   readonly journal: Journal | undefined
   readonly counters: Counters
   readonly report: (error: unknown) => void
@@ -49,13 +37,10 @@ export class Outbox {
   private readonly outbound = new Outbound<Publication>()
   private readonly platform: Platform
   private readonly now: () => number
-  private readonly poisonLimit: number
+  private readonly quarantine: Quarantine | undefined
   private link: Link | undefined = undefined
   /** Identifiers to send again on this connection, in order. */
   private again: number[] = []
-  /** Messages that were in flight when a connection ended, sent one at a time now to find the one that ends it. */
-  private suspects = 0
-  private readonly scratch = new Publication('', new Uint8Array(0), 0, false)
   private idle: (() => void)[] = []
 
   private readonly journal: Journal | undefined
@@ -71,7 +56,7 @@ export class Outbox {
     this.opened = options.journal === undefined
     this.counters = options.counters
     this.report = options.report
-    this.poisonLimit = options.poisonLimit
+    this.quarantine = options.quarantine?.(this.outbound)
     this.queue = new PublishQueue(options.queue, this.counters.drop, (publication) => this.erase(publication))
   }
 
@@ -152,38 +137,14 @@ export class Outbox {
   }
 
   private keepQueued(publication: Publication): void {
-    const { journal } = this
-    if (journal === undefined || !this.opened || publication.qos === 0) return
-    publication.safe = false
-    journal.keep(publication, this.now())
-    journal.commit().then(
-      () => {
-        publication.safe = true
-        this.pump()
-      },
-      (error: unknown) => publication.fail(error),
-    )
+    if (this.opened && publication.qos > 0) {
+      this.journal?.keepQueued(publication, this.now(), () => this.pump())
+    }
   }
 
   /** The journal no longer needs a message. Nothing waits for that to be safe: at worst it is sent again. */
   private erase(publication: Publication): void {
-    if (this.journal === undefined || publication.number === 0) return
-    this.journal.remove(publication)
-    this.journal.commit().catch(this.report)
-  }
-
-  /** Runs `then` when what the journal was told is safe, if the connection is still the same.
-   *  A store that fails says so, and the exchange goes on without it. */
-  private safely(link: Link, then: () => void): void {
-    if (this.journal === undefined) then()
-    else {
-      this.journal
-        .commit()
-        .catch(this.report)
-        .then(() => {
-          if (this.link === link) then()
-        })
-    }
+    if (publication.number !== 0) this.journal?.erase(publication, this.report)
   }
 
   private mustQueue(publication: Publication): boolean {
@@ -195,28 +156,22 @@ export class Outbox {
   attach(link: Link, resumed: boolean): void {
     this.link = link
     if (!resumed) this.endSession(new SessionEndedError('the server did not keep the session'))
-    this.quarantine()
+    for (const [publication, error] of this.quarantine?.takeOut() ?? []) {
+      this.erase(publication)
+      publication.fail(error)
+    }
     this.again = this.outbound.unacknowledged()
-    this.suspects = this.again.filter((id) => (this.outbound.message(id)?.losses ?? 0) > 0).length
-    this.outbound.connect(this.suspects > 0 ? 1 : link.serverReceiveMaximum)
+    this.outbound.connect(this.quarantine?.windowOf(link) ?? link.serverReceiveMaximum)
     this.pump()
   }
 
   /** Ends a connection; what is in flight stays. */
-  detach(loss: Loss): void {
+  detach(error: unknown): void {
     if (this.link === undefined) return
-    const unsent = new Set(this.again)
     this.link = undefined
+    const unsent = this.again
     this.again = []
-    if (loss.signature === undefined) return
-    for (const packetId of this.outbound.unacknowledged()) {
-      const publication = this.outbound.message(packetId)
-      if (publication === undefined || unsent.has(packetId)) continue
-      if (this.outbound.state(packetId) === AWAITING_PUBCOMP) continue
-      publication.losses = publication.lossSignature === loss.signature ? publication.losses + 1 : 1
-      publication.lossSignature = loss.signature
-      publication.lossCause = loss.error
-    }
+    this.quarantine?.blame(error, unsent)
   }
 
   /** One that nobody waits for, as after a lost session, is ignored. @throws ProtocolError for one out of turn */
@@ -237,8 +192,12 @@ export class Outbox {
       this.clear(publication)
       publication.payload = NO_PAYLOAD
       const link = this.link!
-      this.journal?.keepPhase(publication, AWAITING_PUBCOMP)
-      this.safely(link, () => link.send({ type: 'PUBREL', packetId, reasonCode: 0 }))
+      const release = (): void => link.send({ type: 'PUBREL', packetId, reasonCode: 0 })
+      if (this.journal === undefined) release()
+      else {
+        this.journal.keepPhase(publication, AWAITING_PUBCOMP)
+        this.journal.safely(this.report, () => this.link === link && release())
+      }
     }
   }
 
@@ -273,24 +232,16 @@ export class Outbox {
   /** The session is over: what was in flight cannot be completed. What was never sent stays queued,
    *  and what an earlier process left is sent as new: nobody would hear of its loss. */
   private endSession(error: unknown): void {
-    const orphans: Publication[] = []
+    const orphans = this.journal?.orphans(this.outbound) ?? []
     for (const packetId of this.outbound.unacknowledged()) {
       const publication = this.outbound.message(packetId)
-      if (publication === undefined) continue
-      if (publication.isAwaited || this.outbound.state(packetId) === AWAITING_PUBCOMP) {
-        this.erase(publication)
-        publication.fail(error)
-      } else orphans.push(publication)
+      if (publication === undefined || orphans.includes(publication)) continue
+      this.erase(publication)
+      publication.fail(error)
     }
     this.forgetInFlight()
-    if (orphans.length === 0) return
-    const queued = this.queue.takeAll()
-    for (const publication of orphans) {
-      publication.packetId = 0
-      publication.dup = false
-      this.journal?.requeue(publication)
-    }
-    for (const publication of [...orphans, ...queued]) this.queue.restore(publication)
+    if (orphans.length > 0)
+      for (const publication of [...orphans, ...this.queue.takeAll()]) this.queue.restore(publication)
   }
 
   /** Gives up everything that somebody waits for. What the journal has stays there for the next process. */
@@ -304,7 +255,6 @@ export class Outbox {
   private forgetInFlight(): void {
     this.outbound.clear()
     this.again = []
-    this.suspects = 0
     this.checkIdle()
   }
 
@@ -333,8 +283,7 @@ export class Outbox {
     publication.packetId = this.outbound.begin(publication, publication.qos)
     if (this.journal === undefined) this.write(publication, link)
     else {
-      this.journal.begun(publication)
-      this.journal.commit().then(
+      this.journal.begin(publication).then(
         () => {
           if (this.link === link) this.write(publication, link)
         },
@@ -373,29 +322,20 @@ export class Outbox {
   }
 
   private write(publication: Publication, link: Link): void {
-    const interval = publication.properties?.messageExpiryInterval
-    const aliased = link.aliases
     this.counters.messagesSent++
     publication.wasSent = true
-    if (!aliased && interval === undefined) {
-      link.transport.writePacket(publication)
-      return
+    const interval = publication.properties?.messageExpiryInterval
+    if (interval === undefined || publication.queuedAt === 0) link.write(publication)
+    else {
+      // What is left of its time.
+      const messageExpiryInterval = Math.max(0, interval - this.secondsWaited(publication))
+      const properties = { ...publication.properties, messageExpiryInterval }
+      const { topic, payload, qos, retain, dup, packetId } = publication
+      const packet = new Publication(topic, payload, qos, retain, properties)
+      packet.dup = dup
+      packet.packetId = packetId
+      link.write(packet)
     }
-    const packet = this.scratch
-    packet.topic = publication.topic
-    packet.payload = publication.payload
-    packet.qos = publication.qos
-    packet.retain = publication.retain
-    packet.dup = publication.dup
-    packet.packetId = publication.packetId
-    packet.properties = publication.properties
-    if (interval !== undefined && publication.queuedAt !== 0) {
-      const left = Math.max(0, interval - this.secondsWaited(publication))
-      packet.properties = { ...packet.properties, messageExpiryInterval: left }
-    }
-    if (aliased) useAlias(packet, link)
-    link.transport.writePacket(packet)
-    packet.payload = NO_PAYLOAD
   }
 
   private secondsWaited(publication: Publication): number {
@@ -423,31 +363,8 @@ export class Outbox {
     else if (this.idle.length > 0) this.checkIdle()
   }
 
-  /** The server took a message that was under suspicion; after the last one the window opens again. */
+  /** The server took a message: it is above suspicion. */
   private clear(publication: Publication): void {
-    if (publication.losses === 0) return
-    publication.losses = 0
-    if (--this.suspects > 0 || this.link === undefined) return
-    const { quota } = this.outbound
-    quota.reset(this.link.serverReceiveMaximum)
-    for (const packetId of this.outbound.unacknowledged()) {
-      if (this.outbound.message(packetId) !== undefined) quota.take()
-    }
-    for (let i = 0; i < this.again.length; i++) quota.give()
-  }
-
-  /** Takes out the messages that have ended the connection too often: the rest goes on. */
-  private quarantine(): void {
-    for (const packetId of this.outbound.unacknowledged()) {
-      const publication = this.outbound.message(packetId)
-      if (publication === undefined || publication.losses < this.poisonLimit) continue
-      this.outbound.forget(packetId)
-      this.erase(publication)
-      const { topic, losses, lossSignature, lossCause } = publication
-      const text = `the message to ${topic} ended the connection ${losses} times (${lossSignature})`
-      publication.fail(new PoisonMessageError(text, losses, lossCause))
-    }
+    if (publication.losses > 0) this.quarantine?.clear(publication, this.link, this.again.length)
   }
 }
-
-const NO_PAYLOAD = new Uint8Array(0)

@@ -1,7 +1,10 @@
+import type { Parts } from './parts.ts'
 import type { Transport } from './transport/stream.ts'
 
 /** What the client needs of the place it runs in. Node and browsers each have one; tests have their own. */
 export interface Platform {
+  /** What every client here has without being told. */
+  readonly parts?: Parts
   /** Opens the byte stream that a URL asks for.
    *  @throws TypeError for a scheme that does not exist here */
   readonly transportFor: (url: URL, options: object) => Transport

@@ -17,6 +17,8 @@ export interface PublishResult {
   readonly properties: ReasonProperties
 }
 
+export const NO_PAYLOAD = new Uint8Array(0)
+
 /** What nearly every publish ends with: one object for all. */
 export const SUCCESS: PublishResult = Object.freeze({ reasonCode: 0, properties: NO_PROPERTIES })
 

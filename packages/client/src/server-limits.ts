@@ -31,13 +31,3 @@ export function faultOf(
     `the message to ${publication.topic} takes ${length} bytes; the server takes ${link.maximumPacketSize}`,
   )
 }
-
-/** Sends a topic the server knows as a number, and tells it the number of one it does not. */
-export function useAlias(packet: Publication, link: Link): void {
-  const known = link.outboundAliases.known(packet.topic)
-  if (known === 0 && packet.topic.length * 3 + packet.payload.length + 64 > link.maximumPacketSize) return
-  const topicAlias = known === 0 ? link.outboundAliases.assign(packet.topic) : known
-  if (known !== 0) packet.topic = ''
-  packet.properties =
-    packet.properties === undefined ? link.propertiesOf(topicAlias) : { ...packet.properties, topicAlias }
-}

@@ -1,12 +1,13 @@
-import { type Auth, type Disconnect, type Packet, ProtocolError } from '@pipit/protocol'
-import { type Authenticator, Reauthentication } from './authenticator.ts'
-import { ConnectionLostError, describeReason, NotSupportedError, StoreError } from './errors.ts'
+import { type Disconnect, type Packet, ProtocolError } from '@pipit/protocol'
+import type { Authentication } from './authentication.ts'
+import { ConnectionLostError, describeReason } from './errors.ts'
 import { Inbox } from './inbox.ts'
-import { Journal } from './journal.ts'
+import type { Journal } from './journal.ts'
 import type { Link } from './link.ts'
 import { Counters } from './metrics.ts'
 import type { Settings } from './options.ts'
 import { Outbox } from './outbox.ts'
+import { need, type Parts } from './parts.ts'
 import { Pings } from './pings.ts'
 import type { Platform } from './platform.ts'
 import { Requests } from './requests.ts'
@@ -25,23 +26,26 @@ export class Session {
   link: Link | undefined = undefined
   private readonly platform: Platform
   private readonly journal: Journal | undefined
-  private readonly authenticator: Authenticator | undefined
-  private reauthentication: Reauthentication | undefined = undefined
+  /** Enhanced authentication, when the client is to use it. */
+  readonly authentication: Authentication | undefined
 
   constructor(
     settings: Settings,
     platform: Platform,
     report: (error: unknown) => void,
     telemetry: Telemetry | undefined,
+    parts: Parts,
   ) {
     const { counters } = this
+    const { authenticator, store } = settings
+    const { quarantine } = parts
     this.platform = platform
-    this.authenticator = settings.authenticator
-    this.journal = settings.store === undefined ? undefined : new Journal(settings.store)
+    this.authentication = authenticator && need(parts, 'authentication')(authenticator)
+    this.journal = store && need(parts, 'durability')(store)
     this.outbox = new Outbox({
       platform,
       queue: settings.queue,
-      poisonLimit: settings.poisonLimit,
+      quarantine: quarantine && ((outbound) => quarantine(settings.poisonLimit, outbound)),
       journal: this.journal,
       counters,
       report,
@@ -58,16 +62,11 @@ export class Session {
   async restore(clientId: string, isChosen: boolean): Promise<string> {
     const { journal } = this
     if (journal === undefined) return clientId
-    const restored = await journal.open(this.platform.now())
-    if (isChosen && restored.clientId !== undefined && restored.clientId !== clientId) {
-      throw new StoreError(`the store belongs to the client ${restored.clientId}, not ${clientId}`)
-    }
-    const goingOn = restored.clientId ?? clientId
-    if (restored.clientId === undefined && goingOn !== '') journal.keepClientId(goingOn)
+    const restored = await journal.restore(this.platform.now(), clientId, isChosen)
     this.outbox.restore(restored)
     this.inbox.restore(restored.received)
     await journal.commit()
-    return goingOn
+    return restored.clientId
   }
 
   attach(link: Link, clientId: string): void {
@@ -87,10 +86,9 @@ export class Session {
     link.transport.onWritable = undefined
     this.inbox.detach()
     this.requests.detach()
-    this.outbox.detach({ signature: signatureOf(error), error })
+    this.outbox.detach(error)
     this.pings.fail(error)
-    this.reauthentication?.fail(error)
-    this.reauthentication = undefined
+    this.authentication?.fail(error)
     this.counters.bytesSent += link.transport.bytesSent
     this.counters.bytesReceived += link.transport.bytesReceived
     this.counters.connectedMs += this.platform.now() - link.since
@@ -123,36 +121,12 @@ export class Session {
       case 'PINGRESP':
         return this.pings.answered(this.platform.now())
       case 'AUTH':
-        return this.takeAuth(packet, link)
+        if (this.authentication !== undefined) return this.authentication.take(packet, link)
+        break
       case 'DISCONNECT':
         throw disconnected(packet, link)
-      default:
-        throw new ProtocolError(`${packet.type} from the server`)
     }
-  }
-
-  /** Begins a re-authentication. @throws NotSupportedError, ConnectionLostError */
-  reauthenticate(): Reauthentication {
-    const { link, authenticator } = this
-    if (authenticator === undefined) throw new NotSupportedError('the client has no authenticator')
-    if (link === undefined) throw new ConnectionLostError('there is no connection')
-    if (link.version < 5) throw new NotSupportedError('re-authentication needs MQTT 5.0')
-    if (this.reauthentication !== undefined) throw new NotSupportedError('a re-authentication is under way')
-    const exchange = new Reauthentication(authenticator, link)
-    this.reauthentication = exchange
-    exchange.begin().catch((error: unknown) => link.transport.interrupt(error))
-    return exchange
-  }
-
-  private takeAuth(packet: Auth, link: Link): void {
-    const exchange = this.reauthentication
-    if (exchange === undefined) throw new ProtocolError('AUTH although no authentication is under way')
-    exchange.take(packet).then(
-      (done) => {
-        if (done && this.reauthentication === exchange) this.reauthentication = undefined
-      },
-      (error: unknown) => link.transport.interrupt(error),
-    )
+    throw new ProtocolError(`${packet.type} from the server`)
   }
 }
 
@@ -161,15 +135,4 @@ function disconnected(packet: Disconnect, link: Link): Error {
   const { reasonCode, properties } = packet
   const reason = describeReason(reasonCode, properties?.reasonString)
   return new ConnectionLostError(`the server disconnected: ${reason}`, { reasonCode, properties })
-}
-
-/** What a peer that hangs up looks like; a browser shows every connection that broke as a closed WebSocket. */
-const CLOSED_BY_PEER: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE', 'WEBSOCKET_CLOSED'])
-
-/** How a connection ended, when the server ended it: perhaps because of a message. */
-function signatureOf(error: Error): string | undefined {
-  if (!(error instanceof ConnectionLostError)) return undefined
-  if (error.reasonCode !== undefined) return `DISCONNECT ${describeReason(error.reasonCode)}`
-  const code = (error.cause as { code?: unknown } | undefined)?.code
-  return error.cause === undefined || CLOSED_BY_PEER.has(code) ? 'closed' : undefined
 }

@@ -1,4 +1,4 @@
-import type { PublishProperties, UserProperty } from '@pipit/protocol'
+import type { PublishProperties, QoS, UserProperty } from '@pipit/protocol'
 import type { Message } from './message.ts'
 
 interface Span {
@@ -35,6 +35,12 @@ export interface Scope {
   end(error?: unknown): void
 }
 
+/** What it needs of a publish's options. */
+interface Traced {
+  readonly qos?: QoS
+  readonly properties?: PublishProperties
+}
+
 /** Spans for what is published and received; the trace travels in User Properties. */
 export class Telemetry {
   private readonly api: TelemetryApi
@@ -43,9 +49,10 @@ export class Telemetry {
     this.api = api
   }
 
-  /** Begins the span of a publish. @returns the span, and the properties that carry it */
-  publish(topic: string, qos: number, properties: PublishProperties | undefined): [Scope, PublishProperties] {
+  /** Puts a span around a publish, whose properties carry it. */
+  async publish<R>(topic: string, options: Traced, publish: (options: Traced) => Promise<R>): Promise<R> {
     const { api } = this
+    const { qos = 0, properties } = options
     const [scope, context] = this.begin(
       `publish ${topic}`,
       topic,
@@ -56,7 +63,15 @@ export class Telemetry {
     const carrier: Record<string, string> = {}
     api.propagation.inject(context as never, carrier)
     const carried: UserProperty[] = Object.entries(carrier)
-    return [scope, { ...properties, userProperties: [...(properties?.userProperties ?? []), ...carried] }]
+    const userProperties = [...(properties?.userProperties ?? []), ...carried]
+    try {
+      const result = await publish({ ...options, properties: { ...properties, userProperties } })
+      scope.end()
+      return result
+    } catch (error) {
+      scope.end(error)
+      throw error
+    }
   }
 
   /** Begins the span of a message that has come, as a child of its publisher's. */

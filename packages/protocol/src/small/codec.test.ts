@@ -126,6 +126,7 @@ const fromClient = fc.oneof(
     .record({
       clientId: text,
       cleanStart: fc.boolean(),
+      bridge: fc.boolean(),
       keepAlive: fc.integer({ min: 0, max: 65535 }),
       username: text,
       password: fc.option(bytes, { nil: undefined }),
@@ -363,7 +364,6 @@ describe("A page's codec does as the fast one", () => {
 
 /** DISCONNECT and AUTH of the small one have a Packet Identifier of 0, which nobody reads. */
 function withPacketId(packet: Packet): Packet {
-  return packet.type === 'DISCONNECT' || packet.type === 'AUTH'
-    ? ({ ...packet, packetId: 0 } as Packet)
-    : packet
+  const more: object = packet.type === 'DISCONNECT' || packet.type === 'AUTH' ? { packetId: 0 } : {}
+  return { ...packet, ...more }
 }

@@ -130,7 +130,10 @@ function write(body: Bytes, packet: Packet, version: ProtocolVersion): void {
     case 'CONNECT': {
       const { will, username, password } = packet
       body.string(version === 3 ? 'MQIsdp' : 'MQTT', type)
-      body.raw([version, connectFlags(packet.cleanStart, will, username, password)])
+      body.raw([
+        packet.bridge ? version | 128 : version,
+        connectFlags(packet.cleanStart, will, username, password),
+      ])
       body.integer(packet.keepAlive, 2)
       bag(type, packet.properties)
       body.string(packet.clientId, 'clientId')

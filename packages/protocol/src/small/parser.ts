@@ -40,7 +40,7 @@ export class Parser {
     // The Remaining Length may end behind what there is.
     let at = 1
     while (at < 5 && at < bytes.length && bytes[at]! > 127) at++
-    if (at === bytes.length) return this.wait(at + 1)
+    if (at === bytes.length && at < 5) return this.wait(at + 1)
     const end = reader.variableByteInteger() + reader.offset
     if (end > this.maximumPacketSize) throw new ProtocolError(`a packet of ${end} bytes`, 0x95)
     if (end > bytes.length) return this.wait(end)

@@ -1,0 +1,24 @@
+// A page's client as one file, with what its parts (part-*.ts) take from it: names that begin with _ are theirs alone,
+// and tools/browser/bundle.ts has a part's imports of these modules come from here.
+
+export {
+  AWAITING_PUBACK as _AWAITING_PUBACK,
+  AWAITING_PUBCOMP as _AWAITING_PUBCOMP,
+  AWAITING_PUBREC as _AWAITING_PUBREC,
+  encode as _encode,
+  Parser as _Parser,
+  ProtocolError,
+} from '@pipit/protocol'
+export * from './browser.ts'
+export {
+  AuthenticationError,
+  ConnectionLostError,
+  describeReason as _describeReason,
+  NotSupportedError,
+  PoisonMessageError,
+  StoreError,
+} from './errors.ts'
+export { HandlerSink as _HandlerSink } from './handler-sink.ts'
+export { bytesOf as _bytesOf } from './options.ts'
+export { NO_PAYLOAD as _NO_PAYLOAD, Publication as _Publication } from './publication.ts'
+export { watch as _watch } from './watch.ts'
