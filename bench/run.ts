@@ -1,4 +1,5 @@
 // `npm run bench -- NAME ARGS`: runs bench/NAME.ts in a process of its own; without a name, lists them.
+// `npm run bench -- --smoke`: those that time nothing, as the tests run them.
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
@@ -11,15 +12,19 @@ const names = readdirSync(folder)
   )
   .map((file) => basename(file, '.ts'))
 
-if (name !== undefined && names.includes(name)) {
-  const command = ['--conditions=@pipit/source', join(folder, `${name}.ts`), ...args]
-  const { status } = spawnSync(process.execPath, command, { stdio: 'inherit' })
-  process.exitCode = status ?? 1
-} else {
+if (name === '--smoke') process.exitCode = start('broker', ['--smoke']) || start('budget', [])
+else if (name !== undefined && names.includes(name)) process.exitCode = start(name, args)
+else {
   if (name !== undefined) console.error(`There is no benchmark "${name}".`)
   console.error('npm run bench -- NAME, where NAME is one of:')
+  console.error('  --smoke    what times nothing: messages arrive, and cost no more than their budget')
   for (const each of names) console.error(`  ${each.padEnd(10)} ${purpose(each)}`)
   process.exitCode = name === undefined ? 0 : 1
+}
+
+function start(name: string, args: readonly string[]): number {
+  const command = ['--conditions=@pipit/source', join(folder, `${name}.ts`), ...args]
+  return spawnSync(process.execPath, command, { stdio: 'inherit' }).status ?? 1
 }
 
 /** The first line of comment of a benchmark says what it is for. */
