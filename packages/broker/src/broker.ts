@@ -20,6 +20,7 @@ import { BufferPool } from './buffer-pool.ts'
 import { Connection } from './connection.ts'
 import { HookRunner, isPromise } from './hooks.ts'
 import { checkExposure } from './listeners/exposure.ts'
+import { type ListenerRules, NO_RULES } from './listeners/rules.ts'
 import type { SocketListenOptions } from './listeners/server.ts'
 import type { Accept, ByteStream, Listener, Report } from './listeners/stream.ts'
 import { listenTcp, type TcpListenOptions } from './listeners/tcp.ts'
@@ -158,7 +159,10 @@ export class Broker implements RegistryHost {
       checkExposure({ host, hasTls: tls !== undefined, asksWho, insecure })
       const report: Report = (from, why) =>
         this.notices.warn({ from }, from === undefined ? why : `client at ${from}: ${why}`)
-      return this.addListener(await open((stream) => this.acceptFrom(stream, access), report), access)
+      return this.addListener(
+        await open((stream) => this.acceptFrom(stream, access, options), report),
+        access,
+      )
     } catch (error) {
       this.door.release(access)
       throw error
@@ -241,11 +245,12 @@ export class Broker implements RegistryHost {
   }
 
   /** Takes streams from a listener of one's own. */
-  readonly accepting: Accept = (stream) => this.acceptFrom(stream, undefined)
+  readonly accepting: Accept = (stream) => this.acceptFrom(stream, undefined, NO_RULES)
 
-  private acceptFrom(stream: ByteStream, access: Access | undefined): Connection {
+  private acceptFrom(stream: ByteStream, access: Access | undefined, rules: ListenerRules): Connection {
     const connection = new Connection(this, stream)
     connection.access = access
+    connection.rules = rules
     this.connections.add(connection)
     this.counters.sockets++
     this.startSweeping()

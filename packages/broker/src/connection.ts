@@ -3,6 +3,7 @@ import {
   Frames,
   type InboundAliases,
   type Packet,
+  type QoS,
   type ReasonCode,
   type Will,
 } from '@pipit/protocol'
@@ -13,6 +14,7 @@ import { handlePacket } from './handlers/dispatch.ts'
 import { checkFirstByte, checkFrame, endForFault } from './handlers/faults.ts'
 import { handlePublish } from './handlers/publish.ts'
 import type { HookClient } from './hooks.ts'
+import { type ListenerRules, NO_RULES } from './listeners/rules.ts'
 import type { ByteStream, StreamOwner } from './listeners/stream.ts'
 import type { Delivery } from './routing/delivery.ts'
 import { TopicTable } from './routing/topic-table.ts'
@@ -40,6 +42,10 @@ export class Connection extends Sender implements StreamOwner {
   authentication: Authentication | undefined = undefined
   /** Who may come in through its listener; undefined: everyone. */
   access: Access | undefined = undefined
+  /** What its listener says about its clients. */
+  rules: ListenerRules = NO_RULES
+  /** It says that it is a bridge. */
+  isBridge = false
   /** The Client Identifier in its CONNECT, whoever it is. */
   claimedId = ''
   /** What the password that it logged in with is known by. */
@@ -74,6 +80,14 @@ export class Connection extends Sender implements StreamOwner {
     const { messageRate, byteRate } = broker.limits
     const limited = messageRate > 0 || byteRate > 0
     this.throttle = limited ? new Throttle(messageRate, byteRate, this.connectedAt) : undefined
+  }
+
+  /** The highest QoS that its client may use. */
+  get maximumQoS(): QoS {
+    const { maximumQoS } = this.rules
+    return maximumQoS === undefined || maximumQoS > this.broker.maximumQoS
+      ? this.broker.maximumQoS
+      : maximumQoS
   }
 
   /** The peer's address without its port. */

@@ -1,4 +1,6 @@
 export type { AccessOptions, HttpAccessOptions, JwtOptions } from './auth/access-options.ts'
+export type { Acl, AclAction, AclDecision, AclRule, AclSubject, AclVerb } from './auth/acl.ts'
+export { AclError, readAcl } from './auth/acl-file.ts'
 export type {
   Access,
   Authenticate,
@@ -12,6 +14,13 @@ export type {
   AuthenticationStep,
   Authenticator,
 } from './auth/authenticator.ts'
+export {
+  type PasswordEntry,
+  type PasswordFile,
+  parsePasswordFile,
+  withUser,
+} from './auth/password-file.ts'
+export { hashPassword, type PasswordForm, type PasswordHash, verifyPassword } from './auth/password-hash.ts'
 export { type ScramCredentials, type ScramOptions, ScramSha256, scramCredentials } from './auth/scram.ts'
 export { Broker, type Logger } from './broker.ts'
 export {
@@ -29,10 +38,13 @@ export {
   changesBetween,
   configurationOf,
   type ListenerConfiguration,
+  type LogConfiguration,
+  type ProgramConfiguration,
 } from './config/configuration.ts'
 export { settingsFromYaml } from './config/file.ts'
 export { ConfiguredListeners } from './configured-listeners.ts'
 export type { HookClient, HookMessage, Hooks, PublishVerdict, Refusal, SubscribeVerdict } from './hooks.ts'
+export type { ListenerRules } from './listeners/rules.ts'
 export type { Accept, ByteStream, Listener, StreamOwner } from './listeners/stream.ts'
 export type { TcpListenOptions } from './listeners/tcp.ts'
 export type { TlsCertificate, TlsOptions, TlsVersion } from './listeners/tls-options.ts'

@@ -11,6 +11,8 @@ import type { Durability } from './storage/journal.ts'
 export interface Limits {
   /** Bytes of one packet, fixed header included. Beyond: DISCONNECT 0x95. Announced when below the default. */
   readonly maximumPacketSize: number
+  /** Bytes of a message's payload. Beyond: not delivered, PUBACK and PUBREC 0x83. */
+  readonly payloadSize: number
   /** Bytes of the first packet, before the client is known. Beyond: closed. */
   readonly connectPacketSize: number
   /** Levels of a Topic Name or Filter. Beyond: DISCONNECT 0x90 for PUBLISH, SUBACK 0x8F. */
@@ -69,6 +71,7 @@ export interface Limits {
 
 export const DEFAULT_LIMITS: Limits = {
   maximumPacketSize: 268435460,
+  payloadSize: 268435455,
   connectPacketSize: 268435460,
   topicLevels: 200,
   clientIdLength: 65535,
@@ -110,6 +113,8 @@ export interface BrokerOptions extends Hooks {
   readonly strict?: boolean
   /** Accept clients of MQTT 3 that send an empty Client Identifier; default true. */
   readonly emptyClientId?: boolean
+  /** What the Client Identifiers begin with that are given to clients without one; default `auto-`. */
+  readonly assignedClientIdPrefix?: string
   /** The highest QoS; below 2 it is announced. Default 2. */
   readonly maximumQoS?: QoS
   /** Accept retained messages; false is announced. Default true. */

@@ -78,6 +78,7 @@ export class Doorkeeper {
     const { access, address } = connection
     const { remoteAddress, tls } = connection.stream
     const { hooks, options } = this.broker
+    if (connection.stream.isTrusted === true) return { reasonCode: 0 }
     if (tls?.refusal !== undefined) return { reasonCode: 0x87, reasonString: tls.refusal }
     const { clientId, username, password } = packet
     const request = { clientId, username, password, remoteAddress, packet }
@@ -118,13 +119,19 @@ export class Doorkeeper {
   admit(connection: Connection, session: Session, rights: Rights | undefined): void {
     const { access, stream } = connection
     session.rights = rights
+    session.isTrusted = stream.isTrusted === true
     connection.loginMark = stream.tls?.username === undefined ? access?.markOf(session.username) : undefined
     this.broker.permissions.forget(session)
   }
 
   /** The rights of a session; those of one that was restored are its user's at the broker's own access. */
   rightsOf(session: Session): Rights | undefined {
-    if (session.rights !== undefined || session.connection !== undefined || this.all.size === 0) {
+    if (
+      session.isTrusted ||
+      session.rights !== undefined ||
+      session.connection !== undefined ||
+      this.all.size === 0
+    ) {
       return session.rights
     }
     const { clientId, username } = session

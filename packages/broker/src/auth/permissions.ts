@@ -57,8 +57,8 @@ export class Permissions {
   }
 
   mayPublish(session: Session, topic: string): boolean | Promise<boolean> {
-    // $SYS is the broker's own; $share names no topic.
-    if (topic.startsWith('$SYS/') || topic.startsWith('$share/')) return false
+    // $SYS is the broker's own, but for the state of bridges, as with Mosquitto; $share names no topic.
+    if (topic.startsWith('$SYS/') ? !BRIDGE_STATE.test(topic) : topic.startsWith('$share/')) return false
     return this.allowPublish(this.rightsOf(session), session, topic)
   }
 
@@ -111,6 +111,7 @@ export class Permissions {
 }
 
 const NOT_AUTHORISED: ReasonCode = 0x87
+const BRIDGE_STATE = /^\$SYS\/broker\/connection\/[^/]+\/state$/
 
 function levels(topic: string): number {
   let count = 1

@@ -1,14 +1,16 @@
 import type { AccessOptions } from '../auth/access-options.ts'
+import type { ListenerRules } from '../listeners/rules.ts'
 import type { TlsOptions } from '../listeners/tls-options.ts'
 import type { BrokerOptions, Limits } from '../options.ts'
 import { ConfigurationError, type Entry, type Settings } from './check.ts'
 import { OPTIONS, type OptionRow } from './table.ts'
 
 /** One place where clients come in, as configured. */
-export interface ListenerConfiguration {
+export interface ListenerConfiguration extends ListenerRules {
   readonly type: 'tcp' | 'websocket' | 'unix'
   readonly port?: number
   readonly host?: string
+  readonly ipv6Only?: boolean
   readonly path?: string
   readonly mode?: number
   readonly noDelay?: boolean
@@ -28,6 +30,31 @@ export interface Configuration {
   readonly options: BrokerOptions
   /** Undefined when nothing is said. */
   readonly listeners: readonly ListenerConfiguration[] | undefined
+  /** What the program around the broker does. */
+  readonly program: ProgramConfiguration
+}
+
+/** What is configured in the same file, and is not the broker's. */
+export interface ProgramConfiguration {
+  /** Links to other brokers: what `@pipit/links` takes. */
+  readonly links: readonly Entry[]
+  readonly persistence: boolean
+  readonly pidFile: string | undefined
+  readonly user: string | undefined
+  /** Undefined when nothing is said about it. */
+  readonly log: LogConfiguration | undefined
+}
+
+/** What is logged, and where to. */
+export interface LogConfiguration {
+  readonly level?: 'none' | 'error' | 'warn' | 'info'
+  readonly stderr?: boolean
+  readonly stdout?: boolean
+  readonly file?: string
+  readonly topic?: boolean
+  readonly timestamp?: boolean
+  readonly timestampFormat?: string
+  readonly connections?: boolean
 }
 
 /** Makes options of checked settings.
@@ -44,7 +71,9 @@ export function configurationOf(settings: Settings): Configuration {
   const listeners = (said?.value as readonly Entry[] | undefined)?.map((entry, i) =>
     listenerOf(entry, `${said?.where}: listeners[${i}]`),
   )
-  return { options: { ...options, limits } as BrokerOptions, listeners }
+  const { links = [], persistence = true, pidFile, user, log, ...rest } = options
+  const program = { links, persistence, pidFile, user, log } as ProgramConfiguration
+  return { options: { ...rest, limits } as BrokerOptions, listeners, program }
 }
 
 /** Puts a value where its key says: `access.jwt.keys`. */

@@ -51,7 +51,7 @@ function rows(
     text: said,
     reload,
     ...(fallback !== undefined && { fallback }),
-    ...(key === 'passphrase' && { secret: true as const }),
+    ...(/^passphrase$|Password$/.test(key) && { secret: true as const }),
   }))
 }
 
@@ -191,6 +191,7 @@ const LISTENER: readonly OptionRow[] = rows([
     'The port; 0 takes a free one. Default 1883, with TLS 8883, for WebSocket 8080.',
   ],
   ['host', text, '127.0.0.1', 'The address; `0.0.0.0` or `::` for all of them.'],
+  ['ipv6Only', flag, false, 'On an IPv6 address, leave IPv4 alone: `::` is otherwise both.'],
   [
     'path',
     text,
@@ -243,7 +244,106 @@ const LISTENER: readonly OptionRow[] = rows([
     undefined,
     'Connections at a time through this listener; more are closed.',
   ],
+  ['maximumQoS', choice(0, 1, 2), undefined, "The highest QoS here, where it is below the broker's."],
+  [
+    'topicAliasMaximum',
+    whole(0, 65535),
+    undefined,
+    'Topic Aliases accepted from one client. Without it: as `limits.topicAliasMaximum` says.',
+  ],
+  ['emptyClientId', flag, undefined, 'As the option of the broker, for clients that come in here.'],
+  ['assignedClientIdPrefix', text, undefined, 'As the option of the broker, for clients that come in here.'],
+  [
+    'usernameAsClientId',
+    flag,
+    false,
+    "A client's user name is its Client Identifier, whatever it sends. One without a user name: CONNACK 0x87.",
+  ],
 ])
+
+const LINK_TOPIC = rows([
+  ['pattern', text, undefined, 'A Topic Filter; without it one topic, whose names are the two prefixes.'],
+  ['direction', choice('out', 'in', 'both'), 'out', 'From here to there, from there to here, or both.'],
+  ['qos', choice(0, 1, 2), 0, 'The highest QoS.'],
+  ['localPrefix', text, undefined, 'What stands before the pattern here.'],
+  ['remotePrefix', text, undefined, 'What stands before the pattern there.'],
+])
+
+const LINK_TLS = rows([
+  ['ca', text, undefined, "The PEM file of the authorities; without it, the system's."],
+  ['caFolder', text, undefined, 'A folder of such files.'],
+  ['certificate', text, undefined, 'The PEM file of our certificate, where one is asked for.'],
+  ['key', text, undefined, 'The PEM file of its key.'],
+  ['alpn', text, undefined, 'The protocol that is named in the handshake.'],
+  ['anyName', flag, false, 'Do not compare the name in the certificate with the address.'],
+  ['version', TLS_VERSION, 'TLSv1.2', 'The oldest version of TLS.'],
+])
+
+const seconds = (lowest: number): OptionType => ({ kind: 'number', lowest, highest: 1_000_000 })
+
+/** A link to another broker. */
+const LINK = rows(
+  [
+    ['name', text, undefined, 'What it is called.'],
+    ['addresses', texts, undefined, '`host:port` of the other broker, and of others that stand in for it.'],
+    ['topics', { kind: 'list', of: LINK_TOPIC }, undefined, 'What is carried.'],
+    ['remoteClientId', text, undefined, 'Without it: the name.'],
+    ['localClientId', text, undefined, 'Without it: `local.` and the remote one.'],
+    ['remoteUsername', text, undefined, 'Who the link is there.'],
+    ['remotePassword', text, undefined, 'Its password.'],
+    ['localUsername', text, undefined, 'What the link is called here; it may do everything.'],
+    ['localPassword', text, undefined, 'Not asked for.'],
+    ['cleanSession', flag, false, 'The session there ends with each connection.'],
+    [
+      'localCleanSession',
+      flag,
+      undefined,
+      'The session here ends with the link. Without it: as `cleanSession`.',
+    ],
+    ['version', choice('3.1', '3.1.1', '5.0'), '5.0', 'The version of MQTT.'],
+    ['bridgeBit', flag, true, 'Say that it is a bridge, as Mosquitto does.'],
+    ['notifications', flag, true, 'Say on a topic whether the link is up: 1 or 0, retained.'],
+    ['notificationsLocalOnly', flag, false, 'Say so here only.'],
+    ['notificationTopic', text, undefined, 'Without it: `$SYS/broker/connection/REMOTE CLIENT ID/state`.'],
+    ['keepAlive', whole(0, 65535), 60, 'Seconds.'],
+    [
+      'start',
+      choice('automatic', 'lazy', 'once'),
+      'automatic',
+      'Always connected; from `threshold` messages on until nothing has come for `idleTimeout`; or until the connection is lost.',
+    ],
+    ['idleTimeout', seconds(1), 60, 'Seconds.'],
+    ['threshold', whole(1, 1000), 10, 'Messages.'],
+    ['restartSeconds', seconds(0), 5, 'Between attempts; without `restartMaximumSeconds` always so many.'],
+    ['restartMaximumSeconds', seconds(0), 30, 'The most that the growing, random delay becomes.'],
+    ['roundRobin', flag, false, 'All addresses are alike; otherwise the first is the one to go back to.'],
+    ['unsubscribes', flag, true, 'Unsubscribe there from what is only carried out.'],
+    ['outgoingRetain', flag, true, 'Keep the RETAIN flag of what is carried out.'],
+    ['bindAddress', text, undefined, 'The address of this machine to connect from.'],
+    ['maximumPacketSize', whole(1, 268435460), undefined, 'Bytes of what is carried out; more is dropped.'],
+    ['tls', { kind: 'section', of: LINK_TLS }, undefined, 'Speak TLS.'],
+  ],
+  'restart',
+)
+
+const LOG = rows(
+  [
+    ['log.level', choice('none', 'error', 'warn', 'info'), 'info', 'From which level on.'],
+    ['log.stderr', flag, true, 'On stderr.'],
+    ['log.stdout', flag, false, 'On stdout.'],
+    ['log.file', text, undefined, 'Into this file, which is opened again on SIGHUP.'],
+    ['log.topic', flag, false, 'On the topics `$SYS/broker/log/E`, `W` and `N`.'],
+    ['log.timestamp', flag, true, 'Each line begins with the time.'],
+    [
+      'log.timestampFormat',
+      text,
+      undefined,
+      'As strftime(3) has it, such as `%Y-%m-%dT%H:%M:%S`; without it, seconds since 1970.',
+    ],
+    ['log.connections', flag, true, 'Lines about clients that come and go.'],
+  ],
+  'at once',
+)
 
 const BY_FILTER: readonly OptionRow[] = [
   { key: 'filter', type: text, text: 'Topics that match it.', reload: 'restart' },
@@ -263,6 +363,19 @@ const GENERAL: readonly OptionRow[] = [
     fallback: false,
     reload: 'restart',
     text: 'Let listeners on addresses beyond this machine do without passwords or TLS.',
+  },
+  {
+    key: 'links',
+    type: { kind: 'list', of: LINK },
+    reload: 'restart',
+    text: 'Other brokers that topics are carried to and from.',
+  },
+  {
+    key: 'persistence',
+    type: flag,
+    fallback: true,
+    reload: 'restart',
+    text: 'Keep in `data` what is to survive a restart; `false`: everything is in memory.',
   },
   {
     key: 'data',
@@ -324,8 +437,28 @@ const GENERAL: readonly OptionRow[] = [
     type: flag,
     fallback: true,
     reload: 'at once',
-    text: 'Accept clients of MQTT 3.1.1 that send an empty Client Identifier.',
+    text: 'Accept clients that send an empty Client Identifier; they are given one.',
   },
+  {
+    key: 'assignedClientIdPrefix',
+    type: text,
+    fallback: 'auto-',
+    reload: 'restart',
+    text: 'What the Client Identifiers begin with that clients are given.',
+  },
+  {
+    key: 'pidFile',
+    type: text,
+    reload: 'restart',
+    text: "A file for the process's number while it runs.",
+  },
+  {
+    key: 'user',
+    type: text,
+    reload: 'restart',
+    text: 'Started as root, become this user once the listeners are open.',
+  },
+  ...LOG,
   {
     key: 'maximumQoS',
     type: choice(0, 1, 2),
@@ -373,6 +506,7 @@ const LIMITS: readonly LimitRow[] = [
     whole(1, 268435460),
     LATER,
   ],
+  ['payloadSize', "Bytes of a message's payload. Beyond: not delivered, PUBACK 0x83."],
   [
     'connectPacketSize',
     'Bytes of the first packet, before the client is known. Beyond: closed.',

@@ -16,7 +16,8 @@ export function acceptMessage(
   entry: TopicEntry,
 ): void {
   const { broker } = connection
-  if (message.qos > broker.maximumQoS) throw new ProtocolError(`QoS ${message.qos} is not supported`, 0x9b)
+  if (message.qos > connection.maximumQoS)
+    throw new ProtocolError(`QoS ${message.qos} is not supported`, 0x9b)
   if (message.retain && broker.options.retainAvailable === false) {
     throw new ProtocolError('retained messages are not supported', 0x9a)
   }
@@ -103,7 +104,13 @@ function receive(
 
 type Refusal = Extract<
   DropReason,
-  'not authorised' | 'refused by hook' | 'storage failing' | 'queue full' | 'retained full' | 'payload format'
+  | 'not authorised'
+  | 'refused by hook'
+  | 'storage failing'
+  | 'queue full'
+  | 'retained full'
+  | 'payload format'
+  | 'payload too large'
 >
 
 const REFUSAL_CODES: Readonly<Record<Refusal, ReasonCode>> = {
@@ -113,11 +120,13 @@ const REFUSAL_CODES: Readonly<Record<Refusal, ReasonCode>> = {
   'queue full': 0x97,
   'retained full': 0x97,
   'payload format': 0x99,
+  'payload too large': 0x83,
 }
 
 function refusalOf(connection: Connection, message: Message, entry: TopicEntry): Refusal | undefined {
   const { broker } = connection
   if (!entry.allowed) return 'not authorised'
+  if (message.payload.length > broker.limits.payloadSize) return 'payload too large'
   if (broker.journal?.failing !== undefined && needsDisk(connection, message, entry)) {
     return 'storage failing'
   }

@@ -23,6 +23,7 @@ export function handleConnect(connection: Connection, packet: Connect): void {
   const { broker } = connection
   connection.connecting = true
   connection.claimedId = packet.clientId
+  connection.isBridge = packet.bridge === true
   broker.counters.connects++
   connection.protocolVersion = packet.protocolVersion
   connection.wireVersion = packet.protocolVersion === 5 ? 5 : 4
@@ -42,8 +43,9 @@ export function handleConnect(connection: Connection, packet: Connect): void {
 function decide(connection: Connection, packet: Connect, result: AuthenticationResult): void {
   if (connection.closed) return
   if (result.reasonCode !== 0) return refuse(connection, result.reasonCode, result.reasonString)
-  const clientId = packet.clientId || `auto-${randomBytes(12).toString('hex')}`
   const username = result.username ?? packet.username
+  const clientId = clientIdOf(connection, packet, username)
+  if (clientId === undefined) return refuse(connection, 0x87, 'it says no user name')
   const newcomer = {
     clientId,
     result,
@@ -68,6 +70,19 @@ function decide(connection: Connection, packet: Connect, result: AuthenticationR
   if (work !== undefined) connection.suspend(work)
 }
 
+/** Who the client is from now on; undefined: it has no user name to be called by. */
+function clientIdOf(
+  connection: Connection,
+  packet: Connect,
+  username: string | undefined,
+): string | undefined {
+  const { rules, broker } = connection
+  if (rules.usernameAsClientId === true) return username
+  if (packet.clientId !== '') return packet.clientId
+  const prefix = rules.assignedClientIdPrefix ?? broker.options.assignedClientIdPrefix ?? 'auto-'
+  return `${prefix}${randomBytes(12).toString('hex')}`
+}
+
 /** A client that may come in. */
 interface Newcomer {
   readonly clientId: string
@@ -78,13 +93,14 @@ interface Newcomer {
 function faultOf(connection: Connection, packet: Connect): ReasonCode {
   const { broker } = connection
   const { clientId, will, protocolVersion } = packet
-  if (clientId.length === 0 && protocolVersion < 5) {
+  if (clientId.length === 0) {
     // 3.1 wants 1 to 23 characters; in 3.1.1 an empty one needs Clean Session [MQTT-3.1.3-8].
-    if (protocolVersion === 3 || !packet.cleanStart || broker.options.emptyClientId === false) return 0x85
+    if (protocolVersion === 3 || (protocolVersion === 4 && !packet.cleanStart)) return 0x85
+    if ((connection.rules.emptyClientId ?? broker.options.emptyClientId) === false) return 0x85
   }
   if (Buffer.byteLength(clientId) > broker.limits.clientIdLength) return 0x85
   if (will !== undefined) {
-    if (will.qos > broker.maximumQoS) return 0x9b
+    if (will.qos > connection.maximumQoS) return 0x9b
     if (will.retain && broker.options.retainAvailable === false) return 0x9a
   }
   if (broker.journal?.failing !== undefined && wantedExpiry(packet) > 0) {
@@ -168,12 +184,13 @@ function attach(
     if (broker.sessions.get(session.clientId) === session && !session.online) broker.sessions.release(session)
     return
   }
-  // While this one waited for the disk, another client may have come with the same identifier.
+  // While this one waited for the disk, others may have come with the same identifier.
+  const other = session.connection
+  other?.disconnect(0x8e, 'session taken over')
   if (broker.sessions.get(session.clientId) !== session) {
     broker.wills.withdraw(connection, session)
     return refuse(connection, 0x89)
   }
-  session.connection?.disconnect(0x8e, 'session taken over')
   connection.session = session
   connection.will = packet.will
   connection.authenticationMethod = properties.authenticationMethod
@@ -183,6 +200,8 @@ function attach(
   if (packet.protocolVersion === 5) setAliases(connection, properties.topicAliasMaximum ?? 0)
   session.inbound.connect(broker.limits.receiveMaximum)
   session.connect(connection, properties.receiveMaximum ?? 65535)
+  // That the other one's time ran was recorded: it does not.
+  if (other !== undefined) broker.journal?.session(session)
   if (session.subscriptions !== undefined) broker.router.changed()
   const said = connection.send({
     type: 'CONNACK',
@@ -209,9 +228,15 @@ function wantedExpiry(packet: Connect): number {
 
 function setAliases(connection: Connection, theirs: number): void {
   const { limits } = connection.broker
-  if (limits.topicAliasMaximum > 0) connection.aliases = new InboundAliases(limits.topicAliasMaximum)
+  const ours = aliasesOf(connection)
+  if (ours > 0) connection.aliases = new InboundAliases(ours)
   const out = Math.min(theirs, limits.topicAliasesOut)
   if (out > 0) connection.aliasesOut = new OutboundAliases(out)
+}
+
+/** Topic Aliases that a client may assign. */
+function aliasesOf({ rules, broker }: Connection): number {
+  return rules.topicAliasMaximum ?? broker.limits.topicAliasMaximum
 }
 
 /** Only what differs from the specification's defaults, or from what the client asked for. */
@@ -225,13 +250,15 @@ function connackProperties(
 ): ConnackProperties {
   const { broker } = connection
   const { limits, options } = broker
+  const aliases = aliasesOf(connection)
+  const { maximumQoS } = connection
   const expiry = connection.session!.expiryInterval
   const wantsInformation = packet.properties?.requestResponseInformation === 1
   // In this order on the wire, the one that Mosquitto's users have seen.
   return {
     ...(expiry !== wantedExpiry && { sessionExpiryInterval: expiry }),
     ...(keepAlive !== packet.keepAlive && { serverKeepAlive: keepAlive }),
-    ...(limits.topicAliasMaximum > 0 && { topicAliasMaximum: limits.topicAliasMaximum }),
+    ...(aliases > 0 && { topicAliasMaximum: aliases }),
     ...(packet.clientId === '' && { assignedClientIdentifier: clientId }),
     ...(connection.authenticationMethod !== undefined && {
       authenticationMethod: connection.authenticationMethod,
@@ -242,6 +269,6 @@ function connackProperties(
     ...(options.retainAvailable === false && { retainAvailable: 0 as const }),
     ...(limits.maximumPacketSize < 268435460 && { maximumPacketSize: limits.maximumPacketSize }),
     ...(limits.receiveMaximum < 65535 && { receiveMaximum: limits.receiveMaximum }),
-    ...(broker.maximumQoS < 2 && { maximumQoS: broker.maximumQoS as 0 | 1 }),
+    ...(maximumQoS < 2 && { maximumQoS: maximumQoS as 0 | 1 }),
   }
 }

@@ -41,7 +41,8 @@ export function handlePublish(connection: Connection, first: number): void {
     // The frame stays where it is, and is handled again once it is known.
     if (decided !== undefined) return connection.suspend(decided.then(() => handlePublish(connection, first)))
   }
-  if (first === 0x30 && entry.allowed && broker.plainPublish) {
+  const isPlain = broker.plainPublish && end - offset <= broker.limits.payloadSize
+  if (first === 0x30 && entry.allowed && isPlain) {
     const count = 1 + frames.extendRun(offset - frames.start)
     connection.publishesReceived += count
     connection.publishBytesReceived += frames.end - frames.start - count * (offset - frames.start)

@@ -36,10 +36,10 @@ function grant(
   const reasonCodes = packet.subscriptions.map((wanted, i): ReasonCode => {
     const refusal = refusalOf(broker, session, wanted, permitted[i]!)
     if (refusal !== 0) return protocolVersion === 5 ? refusal : 0x80
-    const qos = Math.min(permitted[i]!, broker.maximumQoS) as QoS
+    const qos = Math.min(permitted[i]!, connection.maximumQoS) as QoS
     const was = standing(session, wanted.topicFilter)
     before.push(was)
-    const subscription = subscribe(broker, session, { ...wanted, qos }, identifier)
+    const subscription = subscribe(broker, session, asWanted(connection, wanted, qos), identifier)
     if (isReplayed(wanted, was, subscription)) replays.push(subscription)
     return qos
   })
@@ -56,6 +56,12 @@ function grant(
     for (const each of before.toReversed()) takeBack(broker, session, each)
     answer(reasonCodes.map((code) => (code < 0x80 ? (protocolVersion === 5 ? 0x97 : 0x80) : code)))
   })
+}
+
+/** A bridge that says so is not sent what it publishes, and gets the RETAIN flag as it was: in MQTT 3 it cannot ask
+ *  for either. Mosquitto does the same. */
+function asWanted(connection: Connection, wanted: Subscription, qos: QoS): Subscription {
+  return connection.isBridge ? { ...wanted, qos, noLocal: true, retainAsPublished: true } : { ...wanted, qos }
 }
 
 /** The code with which a subscription is refused; 0: it is not. */

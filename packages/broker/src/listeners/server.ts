@@ -4,17 +4,20 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 import { isMainThread } from 'node:worker_threads'
 import type { AccessOptions } from '../auth/access-options.ts'
 import { type ProxyProtocol, readProxyHeader } from './proxy.ts'
+import type { ListenerRules } from './rules.ts'
 import { addressOf, bracket } from './sockets.ts'
 import type { Listener, Report, TlsPeer } from './stream.ts'
 import { TlsDoor } from './tls.ts'
 import type { TlsOptions } from './tls-options.ts'
 
 /** Where and how to listen for sockets, whatever is spoken on them. */
-export interface SocketListenOptions {
+export interface SocketListenOptions extends ListenerRules {
   /** 0 takes a free one. */
   readonly port?: number
   /** Default 127.0.0.1. */
   readonly host?: string
+  /** On an IPv6 address, leave IPv4 alone: `::` is otherwise both. Default false. */
+  readonly ipv6Only?: boolean
   /** Send small packets at once; default true. */
   readonly noDelay?: boolean
   /** TCP keep-alive probes after this much silence, milliseconds; default 0: none. */
@@ -107,7 +110,7 @@ async function openPlain(
   })
   if (unix !== undefined) await listenUnix(server, unix, backlog)
   else {
-    server.listen({ host, port, backlog })
+    server.listen({ host, port, backlog, ipv6Only: options.ipv6Only === true })
     await listening(server, `${bracket(host)}:${port}`)
   }
   const address = server.address()

@@ -5,6 +5,8 @@ export interface ByteStream {
   readonly remoteAddress: string
   /** What TLS says of the peer; undefined: it does not speak TLS. */
   readonly tls?: TlsPeer | undefined
+  /** The peer belongs to this process and may do everything: a link between brokers. */
+  readonly isTrusted?: boolean
   /** True when a chunk is only valid during `onChunk`; may become so in the course of a connection. */
   readonly reusesChunks: boolean
   /** Bytes written and not yet taken by the kernel. */

@@ -10,6 +10,7 @@ export type DropReason =
   | 'storage failing'
   | 'retained full'
   | 'payload format'
+  | 'payload too large'
   | 'refused by hook'
 
 export interface Loss {

@@ -45,11 +45,17 @@ export class Retained {
   /** Says whether the limits allow a message to be retained. One that makes less of what is there always may. */
   hasRoom(message: Message): boolean {
     if (message.payloadLength === 0) return true
-    if (isSystem(message.topic)) return true
+    if (isSystem(message.topic)) return message.volatile || this.mayTellState(message)
     const before = this.tree.get(message.topic)
     if (before === undefined && this.tree.size >= this.limits.retainedMessages) return false
     const growth = message.size - (before?.size ?? 0)
     return growth <= 0 || this.bytes + growth <= this.limits.retainedBytes
+  }
+
+  /** The state of a bridge, which its client says, is short, and there are not many. */
+  private mayTellState(message: Message): boolean {
+    if (message.payloadLength > 100) return false
+    return this.system.size < MOST_STATES || this.system.get(message.topic) !== undefined
   }
 
   /** Keeps a message with RETAIN, or clears its topic when it is empty [MQTT-3.3.1-5] [MQTT-3.3.1-6].
@@ -171,6 +177,9 @@ export class Retained {
     else session.deliver(delivery, now)
   }
 }
+
+/** Topics below $SYS, our own among them. */
+const MOST_STATES = 10_000
 
 function isSystem(topicOrFilter: string): boolean {
   return topicOrFilter.startsWith('$SYS/')

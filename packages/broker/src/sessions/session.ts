@@ -40,6 +40,8 @@ export class Session {
   username: string | undefined = undefined
   /** What its client may do; undefined: everything, or it is not known yet. */
   rights: Rights | undefined = undefined
+  /** Its client belongs to this process, and may do everything. */
+  isTrusted = false
   /** Its number in storage; 0: it is not stored. */
   storeId = 0
   /** By filter as subscribed. Made with the first subscription: most idle clients have few. */
