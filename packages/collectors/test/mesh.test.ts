@@ -54,6 +54,18 @@ describe('mesh vectors', () => {
     expect(mesh.metrics().skipped).toEqual({})
   })
 
+  test.each([10, 11, 12, 230, 700])(
+    'a name of %d bytes is read whole, in as many blocks as it takes',
+    async (length) => {
+      const { mesh, store } = setUp()
+      const name = String.fromCharCode(...Array.from({ length }, (_, i) => 65 + (i % 57)))
+      const encrypted = openssl(DEFAULT_KEY, laid.from, laid.id, data(4, bytes(2, name)))
+      mesh.ingest({ topic: TOPIC, payload: envelope(laid, { encrypted }) })
+      expect(mesh.metrics().skipped).toEqual({})
+      expect(await rows(store, 'SELECT long_name FROM nodes')).toEqual([[name]])
+    },
+  )
+
   test('key 0 reads what is not encrypted, and what is in the clear needs none', async () => {
     const { mesh, store } = setUp({ defaultKey: Uint8Array.of(0) })
     mesh.ingest({ topic: TOPIC, payload: envelope(laid, { encrypted: data(71, neighbours) }) })

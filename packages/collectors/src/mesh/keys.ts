@@ -1,4 +1,4 @@
-import { createDecipheriv } from 'node:crypto'
+import { type Cipheriv, createCipheriv } from 'node:crypto'
 
 /** The well-known key that a PSK of one byte stands for. */
 const DEFAULT_KEY = Buffer.from('1PG7OiApB1nwvP+rz05pAQ==', 'base64')
@@ -25,20 +25,47 @@ export function keyFrom(psk: string | Uint8Array): Uint8Array | undefined {
   return key
 }
 
-/** Packet id as 64 bits little endian, sender as 32, four zero bytes. */
-export function nonceOf(from: number, id: number): Uint8Array {
-  const nonce = new Uint8Array(16)
-  const view = new DataView(nonce.buffer)
-  view.setUint32(0, id, true)
-  view.setUint32(8, from, true)
-  return nonce
+const BLOCK = 16
+
+/** AES-CTR with one key: whatever goes in, something comes out; whether it is a message shows when it is decoded.
+ *  One cipher turns the counters of all packets into key stream, 4 µs a packet where a cipher for each costs 60:
+ *  2.5x on mesh (bench/collectors). */
+export class ChannelCipher {
+  private readonly cipher: Cipheriv
+  private counters = Buffer.alloc(16 * BLOCK)
+
+  /** @param key 16 or 32 bytes */
+  constructor(key: Uint8Array) {
+    this.cipher = createCipheriv(key.length === 16 ? 'aes-128-ecb' : 'aes-256-ecb', key, null)
+    this.cipher.setAutoPadding(false)
+  }
+
+  /** @param from the sender, @param id the packet's: they make its first counter */
+  decrypt(from: number, id: number, encrypted: Uint8Array): Uint8Array {
+    const { length } = encrypted
+    const plain = this.keyStream(from, id, Math.ceil(length / BLOCK))
+    for (let i = 0; i < length; i++) plain[i] = (plain[i] ?? 0) ^ (encrypted[i] ?? 0)
+    return plain.subarray(0, length)
+  }
+
+  /** Counters: packet id as 64 bits little endian, sender as 32, number of the block as 32 big endian. */
+  private keyStream(from: number, id: number, blocks: number): Buffer {
+    if (this.counters.length < blocks * BLOCK) this.counters = Buffer.alloc(blocks * BLOCK)
+    const { counters } = this
+    for (let block = 0, at = 0; block < blocks; block++, at += BLOCK) {
+      counters.writeUInt32LE(id, at)
+      counters.writeUInt32LE(from, at + 8)
+      counters.writeUInt32BE(block, at + 12)
+    }
+    return this.cipher.update(counters.subarray(0, blocks * BLOCK))
+  }
 }
 
-/** AES-CTR: whatever goes in, something comes out; whether it is a message shows when it is decoded. */
-export function decrypt(key: Uint8Array, from: number, id: number, encrypted: Uint8Array): Uint8Array {
-  const cipher = createDecipheriv(key.length === 16 ? 'aes-128-ctr' : 'aes-256-ctr', key, nonceOf(from, id))
-  // CTR is a stream: `final` gives nothing.
-  return cipher.update(encrypted)
+/** A channel's cipher, or undefined where nothing is encrypted.
+ *  @throws as `keyFrom` */
+export function cipherFrom(psk: string | Uint8Array): ChannelCipher | undefined {
+  const key = keyFrom(psk)
+  return key === undefined ? undefined : new ChannelCipher(key)
 }
 
 function fromBase64(text: string): Uint8Array {

@@ -1,6 +1,6 @@
 import type { Incoming } from '../collector/collector.ts'
 import { type CollectorOptions, Feed, type Reading } from '../collector/feed.ts'
-import { keyFrom } from './keys.ts'
+import { type ChannelCipher, cipherFrom } from './keys.ts'
 import { fromLegacyJson, toLegacyJson } from './legacy-json.ts'
 import { ServiceEnvelope } from './messages.ts'
 import { type MeshMessage, readPacket } from './packet.ts'
@@ -25,15 +25,17 @@ export class MeshCollector extends Feed {
   /** @throws RangeError, TypeError for a key that is none */
   constructor(options: MeshOptions) {
     const { root = 'msh/+', keys = {}, defaultKey = 'AQ==', emitJson = false } = options
-    const byChannel = new Map(Object.entries(keys).map(([channel, psk]) => [channel, [keyFrom(psk)]]))
-    const otherwise = [keyFrom(defaultKey)]
+    const byChannel = new Map(Object.entries(keys).map(([channel, psk]) => [channel, cipherFrom(psk)]))
+    const otherwise = cipherFrom(defaultKey)
+    const cipherOf = (channel: string): ChannelCipher | undefined =>
+      byChannel.has(channel) ? byChannel.get(channel) : otherwise
     const seen = new Seen()
     super(
       {
         name: 'mesh',
         filters: [`${root}/2/e/#`, `${root}/2/json/#`, `${root}/2/map/#`],
         read: (message) => {
-          const found = meaningOf(message, (channel) => byChannel.get(channel) ?? otherwise)
+          const found = meaningOf(message, cipherOf)
           if (typeof found === 'string') return { records: [], skipped: found }
           // An id of 0 says nothing about which packet it is.
           if (found.id !== 0 && seen.add(found.from, found.id)) return { records: [], skipped: 'duplicate' }
@@ -57,7 +59,7 @@ export class MeshCollector extends Feed {
 /** What a message says, or why it says nothing. */
 function meaningOf(
   { topic, payload }: Incoming,
-  keysOf: (channel: string) => readonly (Uint8Array | undefined)[],
+  cipherOf: (channel: string) => ChannelCipher | undefined,
 ): MeshMessage | string {
   const place = placeOf(topic)
   if (place === undefined) return 'otherTopic'
@@ -65,7 +67,7 @@ function meaningOf(
   const envelope = ServiceEnvelope.decode(payload)
   // Packets for one receiver's public key go over a channel that is named so.
   if (envelope.channelId === 'PKI') return 'publicKey'
-  return readPacket(envelope, keysOf(envelope.channelId ?? place.rest.split('/')[0] ?? ''))
+  return readPacket(envelope, cipherOf(envelope.channelId ?? place.rest.split('/')[0] ?? ''))
 }
 
 function placeOf(topic: string): { root: string; form: string; rest: string } | undefined {

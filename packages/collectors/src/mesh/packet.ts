@@ -1,4 +1,4 @@
-import { decrypt } from './keys.ts'
+import type { ChannelCipher } from './keys.ts'
 import {
   Data,
   MapReport,
@@ -48,14 +48,15 @@ export interface MeshMessage {
 /** Why there is nothing to store. */
 export type Unreadable = 'empty' | 'publicKey' | 'undecryptable' | 'malformed'
 
-/** Reads what an envelope holds, with these keys where it is encrypted. */
+/** Reads what an envelope holds, with this channel's cipher where it is encrypted.
+ *  @param cipher undefined: the channel is not encrypted */
 export function readPacket(
   { packet, gatewayId = '' }: ServiceEnvelope,
-  keys: readonly (Uint8Array | undefined)[],
+  cipher: ChannelCipher | undefined,
 ): MeshMessage | Unreadable {
   if (packet === undefined || packet.from === undefined || packet.from === 0) return 'empty'
   if (packet.pkiEncrypted === true) return 'publicKey'
-  const content = packet.decoded === undefined ? openPacket(packet, keys) : contentOf(packet.decoded)
+  const content = packet.decoded === undefined ? openPacket(packet, cipher) : contentOf(packet.decoded)
   if (typeof content === 'string') return content
   const { from, to = 0, id = 0, channel = 0, rxTime, rxSnr, rxRssi, hopStart, hopLimit } = packet
   return {
@@ -73,14 +74,10 @@ export function readPacket(
   }
 }
 
-function openPacket(packet: MeshPacket, keys: readonly (Uint8Array | undefined)[]): Content | Unreadable {
+function openPacket(packet: MeshPacket, cipher: ChannelCipher | undefined): Content | Unreadable {
   const { from = 0, id = 0, encrypted } = packet
   if (encrypted === undefined || encrypted.length === 0) return 'empty'
-  for (const key of keys) {
-    const content = validContent(key === undefined ? encrypted : decrypt(key, from, id, encrypted))
-    if (content !== undefined) return content
-  }
-  return 'undecryptable'
+  return validContent(cipher?.decrypt(from, id, encrypted) ?? encrypted) ?? 'undecryptable'
 }
 
 /** A plain text that makes sense. There is no authentication tag: what a wrong key gives is noise, and noise

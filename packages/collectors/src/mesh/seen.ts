@@ -1,8 +1,9 @@
 /** Remembers packets by sender and id, the newest of them: two generations, each bounded. */
 export class Seen {
   private readonly limit: number
-  private young = new Set<string>()
-  private old = new Set<string>()
+  private count = 0
+  private young = new Map<number, Set<number>>()
+  private old = new Map<number, Set<number>>()
 
   /** @param limit packets of a generation; between once and twice as many are remembered */
   constructor(limit = 50_000) {
@@ -11,13 +12,16 @@ export class Seen {
 
   /** Takes note of a packet. @returns whether it was known */
   add(from: number, id: number): boolean {
-    const key = `${from}:${id}`
-    if (this.young.has(key) || this.old.has(key)) return true
-    if (this.young.size >= this.limit) {
+    if (this.young.get(from)?.has(id) === true || this.old.get(from)?.has(id) === true) return true
+    if (this.count >= this.limit) {
       this.old = this.young
-      this.young = new Set()
+      this.young = new Map()
+      this.count = 0
     }
-    this.young.add(key)
+    this.count++
+    const ids = this.young.get(from)
+    if (ids === undefined) this.young.set(from, new Set([id]))
+    else ids.add(id)
     return false
   }
 }

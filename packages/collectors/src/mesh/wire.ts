@@ -62,10 +62,14 @@ export class Schema<M extends object> {
 
   /** @throws Error for bytes that are no such message */
   decode(bytes: Uint8Array): M {
-    const reader = new BinaryReader(bytes, decodeStrictly)
+    return this.read(new BinaryReader(bytes, decodeStrictly), bytes.length)
+  }
+
+  /** Reads from where the reader is up to `end`. */
+  read(reader: BinaryReader, end: number): M {
     const message: Record<string, unknown> = { ...this.empty }
     for (const name of this.lists) message[name] = []
-    while (reader.pos < bytes.length) {
+    while (reader.pos < end) {
       const [number, wireType] = reader.tag()
       const field = this.readers[number]
       if (field === undefined) {
@@ -80,7 +84,7 @@ export class Schema<M extends object> {
       if (field.isRepeated) (message[field.name] as unknown[]).push(value)
       else message[field.name] = value
     }
-    if (reader.pos !== bytes.length) throw new Error('the message ends in the middle of a field')
+    if (reader.pos !== end) throw new Error('the message ends in the middle of a field')
     return message as M
   }
 }
@@ -92,7 +96,12 @@ export function message<const F extends Fields>(fields: F): Schema<Decoded<F>> {
 
 function readerOf(type: Scalar | Schema<object>): Pick<Reader, 'wireType' | 'read'> {
   if (typeof type !== 'string') {
-    return { wireType: WireType.LengthDelimited, read: (reader) => type.decode(reader.bytes()) }
+    // In place: no reader and no view for each message within one (bench/collectors).
+    const read = (reader: BinaryReader): object => {
+      const length = reader.uint32()
+      return type.read(reader, reader.pos + length)
+    }
+    return { wireType: WireType.LengthDelimited, read }
   }
   const [wireType, read] = SCALARS[type]
   return { wireType, read }
