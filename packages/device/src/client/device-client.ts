@@ -283,7 +283,11 @@ export class DeviceClient {
     let end = (): void => {}
     const message = new Promise<ReceivedMessage | undefined>((resolve) => {
       const unread = this.inbox.next(filter, resolve)
-      const stopTimer = this.settings.clock.after(waitSeconds * 1000, () => resolve(undefined))
+      // A timer that comes late has what arrived meanwhile still unread: one more turn for that.
+      const { clock } = this.settings
+      let stopTimer = clock.after(waitSeconds * 1000, () => {
+        stopTimer = clock.after(0, () => resolve(undefined))
+      })
       const giveUp = (): void => resolve(undefined)
       this.waits.add(giveUp)
       end = () => {

@@ -6,7 +6,7 @@ import type { OpenWire, Traffic, Wire, WireReceiver } from '../wire.ts'
 /** A broker without a network, for devices that are simulated in one process: subscriptions with wildcards and
  *  retained messages. Messages come in a later microtask, in the order in which they were published. */
 export class SimulatedBroker {
-  private readonly retained = new Map<string, ReceivedMessage>()
+  private readonly kept = new Map<string, ReceivedMessage>()
   private readonly wires = new Set<SimulatedWire>()
   private away = false
 
@@ -26,9 +26,14 @@ export class SimulatedBroker {
     checkTopicName(topic)
     const bytes = typeof payload === 'string' ? encoder.encode(payload) : payload.slice()
     const { qos = 0, retain = false } = options
-    if (retain && bytes.length === 0) this.retained.delete(topic)
-    else if (retain) this.retained.set(topic, new ReceivedMessage(topic, bytes, qos, true))
+    if (retain && bytes.length === 0) this.kept.delete(topic)
+    else if (retain) this.kept.set(topic, new ReceivedMessage(topic, bytes, qos, true))
     for (const wire of this.wires) wire.route(new ReceivedMessage(topic, bytes, qos, false))
+  }
+
+  /** The retained message of a topic. */
+  retained(topic: string): ReceivedMessage | undefined {
+    return this.kept.get(topic)
   }
 
   /** Opens connections to this broker.
@@ -49,7 +54,7 @@ export class SimulatedBroker {
 
   /** @internal */
   retainedFor(filter: string): ReceivedMessage[] {
-    return [...this.retained.values()].filter(({ topic }) => matches(filter, topic))
+    return [...this.kept.values()].filter(({ topic }) => matches(filter, topic))
   }
 }
 
