@@ -1,3 +1,5 @@
+export type { ApiKey, Grant, JwtOptions, RateLimit } from './api/access.ts'
+export { type ApiOptions, createApi } from './api/api.ts'
 export * from './engine/commands.ts'
 export type { Change, Engine } from './engine/engine.ts'
 export * from './engine/hooks.ts'

@@ -351,6 +351,7 @@ export function engineContract(name: string, maker: EngineMaker): void {
           (await engine.messages.read({ filter, limit: 100 })).messages.map(({ topic }) => topic)
         expect(await read('a/#')).toEqual(['a/b/c', 'a/b', 'a'])
         expect(await read('+/b')).toEqual(['a/b', '/b'])
+        expect((await engine.messages.read({ limit: 100 })).messages).toHaveLength(6)
         expect(await read('#')).toEqual(['a/b/c', 'a/b', 'a', 'b/c', '/b'])
         expect(await read('$SYS/#')).toEqual(['$SYS/a'])
         expect(await read('b/c')).toEqual(['b/c'])
@@ -395,6 +396,15 @@ export function engineContract(name: string, maker: EngineMaker): void {
         expect(page.messages.length).toBeLessThan(20)
         expect(page.messages.at(-1)?.receivedAt).toBe(NOW + 19)
         expect((await engine.messages.read({ after: page.next, limit: 1 })).gap).toBe(false)
+      })
+
+      test('read() comes to the end of a log of which nothing is left', async () => {
+        const lease = await acquire('listener')
+        const start = await engine.messages.end()
+        await engine.messages.append(lease, [message(), message({ topic: 'other' })], [])
+        const end = await engine.messages.end()
+        const page = await engine.messages.read({ filter: 'none', after: start, limit: 10 })
+        expect([page.atEnd, compareCursors(page.next, end)]).toEqual([true, 0])
       })
 
       test('trim() by age', async () => {

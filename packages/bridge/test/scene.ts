@@ -51,3 +51,13 @@ export function over(engine: Engine, id: string): Promise<Command> {
     return found !== undefined && !['queued', 'sent'].includes(found.state) && found
   })
 }
+
+/** A holder of a listener's session, to put messages into the log as if they had come from a broker. */
+export async function newLog(engine: Engine): Promise<(topic: string, payload: string) => Promise<void>> {
+  const lease = await engine.sessions.acquire('listener', { owner: 'test', now: Date.now(), leaseMs: 1e9 })
+  if (lease === undefined) throw new Error('no session was to be had')
+  return async (topic, payload) => {
+    const message = { topic, payload: Buffer.from(payload), qos: 1, retain: false } as const
+    await engine.messages.append(lease, [{ ...message, receivedAt: Date.now() }], [])
+  }
+}

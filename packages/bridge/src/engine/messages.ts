@@ -19,7 +19,7 @@ export interface StoredMessage extends NewMessage {
 }
 
 export interface ReadOptions {
-  /** A Topic Filter; default: all. */
+  /** A Topic Filter; default: all messages, those of topics that begin with $ as well. */
   readonly filter?: string
   /** Only what stands behind it; default: from the beginning of what is kept. */
   readonly after?: string
@@ -29,7 +29,8 @@ export interface ReadOptions {
 
 export interface Page {
   readonly messages: readonly StoredMessage[]
-  /** Where to go on; there may be more even when no message is in this page. */
+  /** Where to go on; there may be more even when no message is in this page. With `atEnd` no further back than
+   *  where the log ended when it was read. */
   readonly next: string
   /** Nothing stood behind `next` when it was read. */
   readonly atEnd: boolean

@@ -1,4 +1,4 @@
-import { hasWildcard, matches } from '@pipit/protocol'
+import { matches } from '@pipit/protocol'
 import type { Keep, MessageStore, NewMessage, Page, ReadOptions, StoredMessage } from '../engine/messages.ts'
 import type { Lease, SessionChange } from '../engine/sessions.ts'
 import { propertiesOf } from './command-table.ts'
@@ -54,11 +54,11 @@ export class MessageTable implements Synchronous<MessageStore> {
     return row === undefined ? undefined : messageOf(row)
   }
 
-  read({ filter = '#', after = '0', limit }: ReadOptions): Page {
+  read({ filter, after = '0', limit }: ReadOptions): Page {
     const from = Number(after)
     const trimmed = numberOf(this.sql.get('SELECT seq FROM trimmed')?.['seq'])
-    // `#` leaves out topics that begin with $, as it does everywhere.
-    const exact = hasWildcard(filter) ? undefined : filter
+    // Before the rows: what another process adds meanwhile stands behind it.
+    const end = Number(this.end())
     const looked = this.sql.all(
       'SELECT seq, topic FROM messages WHERE seq > ? ORDER BY seq LIMIT ?',
       from,
@@ -69,13 +69,13 @@ export class MessageTable implements Synchronous<MessageStore> {
     for (const { seq, topic } of looked) {
       if (messages.length >= limit) break
       next = numberOf(seq)
-      const wanted = exact === undefined ? matches(filter, textOf(topic)) : topic === exact
-      const row = wanted ? this.sql.get('SELECT * FROM messages WHERE seq = ?', next) : undefined
+      const isWanted = filter === undefined || matches(filter, textOf(topic))
+      const row = isWanted ? this.sql.get('SELECT * FROM messages WHERE seq = ?', next) : undefined
       if (row !== undefined) messages.push(messageOf(row))
     }
     const last = numberOf(looked.at(-1)?.['seq'])
     const atEnd = looked.length < LOOKED_AT && next >= last
-    return { messages, next: String(next), atEnd, gap: from < trimmed }
+    return { messages, next: String(atEnd ? Math.max(next, end) : next), atEnd, gap: from < trimmed }
   }
 
   end(): string {

@@ -1,0 +1,100 @@
+import { randomBytes } from 'node:crypto'
+import type { FastifyRequest } from 'fastify'
+import { type Static, Type } from 'typebox'
+import type { HookState } from '../../engine/hooks.ts'
+import { mayRead } from '../access.ts'
+import type { Routes } from '../context.ts'
+import { checkedFilter } from '../fields.ts'
+import { newId } from '../ids.ts'
+import { Problem } from '../problem.ts'
+import { HookBody, IdParams } from '../schemas.ts'
+
+/** Webhooks: where messages of a filter are sent to. */
+export const hookRoutes: Routes = (app, { engine }) => {
+  app.post<{ Body: Static<typeof HookBody> }>(
+    '/v1/hooks',
+    { schema: { summary: 'Have messages sent to a URL', body: HookBody } },
+    async (request, reply) => {
+      const { caller, body } = request
+      if (caller.hooks === false) throw new Problem(403, `${caller.name} may not have webhooks`)
+      const filter = checkedFilter(body.filter, '/filter')
+      mayRead(caller, filter, '/filter')
+      const secret = body.secret ?? randomBytes(24).toString('base64url')
+      const createdAt = Date.now()
+      const hook = {
+        id: newId(createdAt),
+        filter,
+        url: urlOf(body.url),
+        secret,
+        owner: caller.name,
+        createdAt,
+      }
+      await engine.hooks.add(hook)
+      const { id, url } = hook
+      return reply.code(201).header('location', `/v1/hooks/${id}`).send({ id, filter, url, secret })
+    },
+  )
+
+  app.get('/v1/hooks', { schema: { summary: 'Your webhooks' } }, async ({ caller }) => {
+    const hooks = (await engine.hooks.list()).filter(({ owner }) => owner === caller.name)
+    return { hooks: hooks.map(view) }
+  })
+
+  app.delete<{ Params: { id: string } }>(
+    '/v1/hooks/:id',
+    { schema: { summary: 'End a webhook', params: IdParams, response: { 204: Type.Null() } } },
+    async ({ params, caller }, reply) => {
+      if (!(await engine.hooks.remove(params.id, caller.name))) throw notFound(params.id)
+      return reply.code(204).send(null)
+    },
+  )
+
+  app.get<{ Params: { id: string } }>(
+    '/v1/hooks/:id/dead-letters',
+    { schema: { summary: 'Messages that a webhook did not take, the newest first', params: IdParams } },
+    async (request) => {
+      const { id } = await own(request)
+      const dead = await engine.hooks.deadLetters(id, 100)
+      return {
+        deadLetters: dead.map(({ cursor, topic, reason, at }) => ({
+          cursor,
+          topic,
+          reason,
+          at: new Date(at).toISOString(),
+        })),
+      }
+    },
+  )
+
+  async function own({ params, caller }: FastifyRequest<{ Params: { id: string } }>): Promise<HookState> {
+    const hook = (await engine.hooks.list()).find(
+      ({ id, owner }) => id === params.id && owner === caller.name,
+    )
+    if (hook === undefined) throw notFound(params.id)
+    return hook
+  }
+}
+
+function view({ id, filter, url, cursor, failures, nextAt, createdAt }: HookState): object {
+  return {
+    id,
+    filter,
+    url,
+    cursor,
+    failures,
+    nextAttempt: nextAt > Date.now() ? new Date(nextAt).toISOString() : undefined,
+    createdAt: new Date(createdAt).toISOString(),
+  }
+}
+
+function urlOf(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined || !['http:', 'https:'].includes(url.protocol)) {
+    throw Problem.field('/url', 'is no address that begins with http:// or https://')
+  }
+  return url.href
+}
+
+function notFound(id: string): Problem {
+  return new Problem(404, `there is no webhook ${id}`)
+}
