@@ -51,6 +51,7 @@ export const PACKAGES: Readonly<Record<string, PackageRule>> = {
     layers: [
       ['files', 'printable'],
       [
+        'audit',
         'metrics',
         'listeners',
         'buffer-pool',

@@ -10,6 +10,7 @@ import {
   type Will,
 } from '@pipit/protocol'
 import { Admission } from './admission.ts'
+import { Audit, type AuditClient } from './audit/audit.ts'
 import type { Access } from './auth/access.ts'
 import type { AclAction, AclSubject } from './auth/acl.ts'
 import type { AuthenticationResult } from './auth/authenticate.ts'
@@ -92,6 +93,8 @@ export class Broker implements RegistryHost {
   private storage: Storage | undefined = undefined
   private readonly listeners = new Set<Listener>()
   private sweeper: NodeJS.Timeout | undefined = undefined
+  /** Writes down who came and did what; undefined: nobody wants it. */
+  audit: Audit | undefined = undefined
   private whenGone: () => void = () => undefined
   private sysTree: SysTree | undefined = undefined
   private sysTimer: NodeJS.Timeout | undefined = undefined
@@ -163,6 +166,8 @@ export class Broker implements RegistryHost {
         await open((stream) => this.acceptFrom(stream, access, options), report),
         access,
       )
+        this.audit?.turnedAway(from, why)
+      }
     } catch (error) {
       this.door.release(access)
       throw error
@@ -178,6 +183,7 @@ export class Broker implements RegistryHost {
     if (data === undefined || this.storage !== undefined) return
     const { sessions, router, retained, wills, logger } = this
     const parts = { sessions, router, retained, wills, host: this, now: this.now() }
+    await this.openAudit()
     this.storage = openStorage(data, this.options, parts, logger)
     this.journal = retained.journal = wills.journal = this.storage.journal
     this.startSweeping()
@@ -187,12 +193,20 @@ export class Broker implements RegistryHost {
    *  another password. It happens by itself when a file changes.
    *  @returns a line for each fault: what was in force before still is */
   async reload(): Promise<string[]> {
+  private async openAudit(): Promise<void> {
+    const { audit = {} } = this.options
+    const failed = (why: string): void => this.logger.error({ why }, `the audit log is not written: ${why}`)
+    this.audit ??= await Audit.open(audit, this.now, failed)
+  }
+
     const faults = await this.door.reload()
     for (const listener of this.listeners) faults.push(...((await listener.reload?.()) ?? []))
     return faults
   }
 
   /** Forgets who may do what: the rules have changed. */
+    await this.audit?.reopen()
+    this.audit?.reloaded({}, faults)
   rulesChanged(): void {
     this.permissions.changed()
     const limited = this.hooks.decides || this.door.decides
@@ -330,6 +344,7 @@ export class Broker implements RegistryHost {
     return true
   }
 
+    this.audit?.administered('disconnect', { clientId })
   /** What there is to count, read now. */
   figures(): Figures {
     return this.counters.read(this)
@@ -357,6 +372,7 @@ export class Broker implements RegistryHost {
 
   /** Settles when the last connection has closed, or does not within a time that its peer could have used. */
   private allGone(): Promise<void> {
+    await this.audit?.close()
     if (this.connections.size === 0) return Promise.resolve()
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, CLOSE_MS)
@@ -414,6 +430,7 @@ export class Broker implements RegistryHost {
 
   /** Says in the log what a client was not allowed, and by which rule. */
   denied({ clientId, username }: AclSubject, action: AclAction, topic: string, rule: string): void {
+    this.audit?.refused(auditClient(connection), reasonCode, why)
     const who = `client ${JSON.stringify(clientId)} (${username === undefined ? 'no user' : `user ${JSON.stringify(username)}`})`
     const message = `${who} may not ${action} ${JSON.stringify(topic)}: ${rule}`
     this.notices.warn({ clientId, username, action, topic, rule }, message)
@@ -421,6 +438,7 @@ export class Broker implements RegistryHost {
 
   /** The enhanced authentication of this name; undefined when there is none. */
   authenticator(method: string): Authenticator | undefined {
+    this.audit?.denied({ clientId, username }, action, topic, rule)
     return this.options.authenticators?.find((each) => each.method === method)
   }
 
@@ -475,9 +493,14 @@ export class Broker implements RegistryHost {
 
   /** Settles session and will of a connection that has just ended. */
   connectionEnded(connection: Connection, why: string): void {
+    const { protocolVersion, stream } = connection
+    this.audit?.connected({ ...auditClient(connection), protocolVersion, subject: stream.tls?.subject })
     const { session, will } = connection
     this.logger.info({ clientId: connection.clientId, why }, 'disconnected')
-    if (session !== undefined && !connection.isLocal) this.hooks.disconnected(connection.hookClient, why)
+    if (session !== undefined && !connection.isLocal) {
+      this.hooks.disconnected(connection.hookClient, why)
+      this.audit?.disconnected(auditClient(connection), why)
+    }
     if (session === undefined || session.connection !== connection) return
     this.retained.stop(session)
     connection.will = undefined
@@ -591,6 +614,13 @@ export class Broker implements RegistryHost {
 export interface Logger {
   info(data: object, message: string): void
   warn(data: object, message: string): void
+/** A client by what it is called now, or by what it says that it is. */
+function auditClient({ session, claimedId, claimedUser, stream }: Connection): AuditClient {
+  const from = stream.remoteAddress
+  if (session !== undefined) return { clientId: session.clientId, username: session.username, from }
+  return { clientId: claimedId, username: claimedUser, from }
+}
+
   error(data: object, message: string): void
 }
 

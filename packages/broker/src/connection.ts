@@ -48,6 +48,8 @@ export class Connection extends Sender implements StreamOwner {
   isBridge = false
   /** The Client Identifier in its CONNECT, whoever it is. */
   claimedId = ''
+  /** The user name in its CONNECT. */
+  claimedUser: string | undefined = undefined
   /** What the password that it logged in with is known by. */
   loginMark: string | undefined = undefined
   /** The user that this connection is counted under. */

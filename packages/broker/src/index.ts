@@ -1,3 +1,4 @@
+export type { AuditOptions } from './audit/audit.ts'
 export type { AccessOptions, HttpAccessOptions, JwtOptions } from './auth/access-options.ts'
 export type { Acl, AclAction, AclDecision, AclRule, AclSubject, AclVerb } from './auth/acl.ts'
 export { AclError, readAcl } from './auth/acl-file.ts'

@@ -1,4 +1,5 @@
 import type { QoS } from '@pipit/protocol'
+import type { AuditOptions } from './audit/audit.ts'
 import type { AccessOptions } from './auth/access-options.ts'
 import type { Authenticator } from './auth/authenticator.ts'
 import type { Logger } from './broker.ts'
@@ -138,6 +139,8 @@ export interface BrokerOptions extends Hooks {
   readonly durabilityIntervalMs?: number
   /** Other durability for topics that match a filter; the first that matches counts. Topics with `off` are kept in memory only. */
   readonly durabilityByFilter?: readonly { readonly filter: string; readonly durability: Durability }[]
+  /** Where it is written down who came and did what; default: nowhere. */
+  readonly audit?: AuditOptions
   /** Seconds between updates of the topics $SYS/broker/…; 0: there are none. Default 10. */
   readonly sysInterval?: number
   /** Where events are logged; default: nowhere. */

@@ -26,18 +26,23 @@ An option of the command is stronger than the environment, and that is stronger 
 /** The guide to the configuration file, made of the table of options. */
 export function configurationGuide(example: string): string {
   const general = OPTIONS.filter(({ key }) => !key.includes('.'))
-  const limits = OPTIONS.filter(({ key }) => key.startsWith('limits.'))
-  const access = OPTIONS.filter(({ key }) => key.startsWith('access.'))
+  const inSection = (section: string) => OPTIONS.filter(({ key }) => key.startsWith(`${section}.`))
   const lists = OPTIONS.flatMap(entriesOf)
   return [
     FRONT.replace('EXAMPLE', example.trimEnd()),
     '## Options\n',
     tableOf(general),
     '\n## Limits\n',
-    tableOf(limits),
+    tableOf(inSection('limits')),
     '\n## Access\n',
     'See [the guide to security](security.md).\n',
-    tableOf(access),
+    tableOf(inSection('access')),
+    '\n## Log\n',
+    'Lines for people, of the command `pipit broker`. Without a word about it, `--log-level` says what is logged.\n',
+    tableOf(inSection('log')),
+    '\n## Audit\n',
+    "See [the guide to Mosquitto's files](mosquitto.md#who-came-and-did-what).\n",
+    tableOf(inSection('audit')),
     ...lists.flatMap(({ key, rows }) => [`\n## Each of \`${key}\`\n`, tableOf(rows, false)]),
     '',
   ].join('\n')

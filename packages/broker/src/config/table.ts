@@ -345,6 +345,24 @@ const LOG = rows(
   'at once',
 )
 
+const AUDIT = rows(
+  [
+    [
+      'audit.file',
+      text,
+      undefined,
+      'JSON lines about who came in, who was refused and why, who may not do what, and what operators did. Opened again on SIGHUP.',
+    ],
+    [
+      'audit.denialsPerSecond',
+      whole(0, 1_000_000),
+      10,
+      'Lines a second about what one client may not do; more are counted.',
+    ],
+  ],
+  'restart',
+)
+
 const BY_FILTER: readonly OptionRow[] = [
   { key: 'filter', type: text, text: 'Topics that match it.', reload: 'restart' },
   { key: 'durability', type: DURABILITY, text: 'Their durability.', reload: 'restart' },
@@ -459,6 +477,7 @@ const GENERAL: readonly OptionRow[] = [
     text: 'Started as root, become this user once the listeners are open.',
   },
   ...LOG,
+  ...AUDIT,
   {
     key: 'maximumQoS',
     type: choice(0, 1, 2),

@@ -23,6 +23,7 @@ export function handleConnect(connection: Connection, packet: Connect): void {
   const { broker } = connection
   connection.connecting = true
   connection.claimedId = packet.clientId
+  connection.claimedUser = packet.username
   connection.isBridge = packet.bridge === true
   broker.counters.connects++
   connection.protocolVersion = packet.protocolVersion
