@@ -14,7 +14,20 @@ const small = join(packages, 'protocol', 'src', 'small', 'index.ts')
 
 /** Where a browser finds the client, below packages/client; what it may add to it is beside it. */
 export const PAGE_CLIENT = 'dist/page/client.js'
-const PARTS = ['aliases', 'authentication', 'durability', 'quarantine', 'requests', 'telemetry']
+const PARTS = [
+  'aliases',
+  'authentication',
+  'durability',
+  'expiry',
+  'identifiers',
+  'metrics',
+  'pings',
+  'quarantine',
+  'references',
+  'requests',
+  'telemetry',
+  'timers',
+]
 
 /** A page gets the small codec: it reads what servers send and writes what clients send. */
 const clientSide: Plugin = {

@@ -11,35 +11,55 @@ interface Node {
 
 /** Classes that a page holds instances of: their members that are not private keep their names. */
 const PUBLIC_CLASS = /^(MqttClient|Message|Messages)$|Error$/
+/** Where objects of the page, or of its user, are described: every name there is theirs. */
+const DESCRIBES_OTHERS = /telemetry|store\/|transport\/(stream|websocket)|page-timers|property-table/
 const INTERNAL = /^\*[^*]*@internal/
 
-/** The names among `names` that nobody else reads: no interface or type names them (options, packets, results,
- *  objects of the page), no string does, no object of the platform has them, no class for the page shows them.
+/** The names among `names` that nobody else reads: no type for the page's user names them (options, results),
+ *  nor one of the page's own objects, no string does, no object of the platform has them, no class for the page
+ *  shows them.
  *  @param folder of the packages */
 export function ownNames(names: readonly string[], folder: string): string[] {
   const kept = platformNames()
+  const exported = exportedNames(folder)
   for (const source of globSync('{client,protocol}/src/**/*.ts', { cwd: folder })) {
     if (source.endsWith('.test.ts')) continue
     const text = readFileSync(join(folder, source), 'utf8')
     const { program, comments } = parseSync(source, text, { lang: 'ts' })
-    const internal = new Set(comments.filter(({ value }) => INTERNAL.test(value)).map(({ end }) => end))
+    const internal = comments.filter(({ value }) => INTERNAL.test(value)).map(({ end }) => end)
     // A member is internal when nothing but space is between that comment and it.
     const isInternal = (start: number) =>
-      [...internal].some((end) => end <= start && text.slice(end, start).trim() === '')
-    visit(program as unknown as Node, (node) => collect(node, kept, isInternal))
+      internal.some((end) => end <= start && text.slice(end, start).trim() === '')
+    const isShown = (name: string) => exported.has(name) || DESCRIBES_OTHERS.test(source)
+    for (const statement of program.body as unknown as Node[]) collect(statement, kept, isShown, isInternal)
   }
   return names.filter((name) => !kept.has(name))
 }
 
-function collect(node: Node, kept: Set<string>, isInternal: (start: number) => boolean): void {
-  if (node.type === 'Literal' && typeof node.value === 'string') kept.add(node.value)
-  else if (node.type === 'TSPropertySignature' || node.type === 'TSMethodSignature')
-    kept.add(nameOf(node.key))
-  else if (node.type === 'ClassDeclaration' && PUBLIC_CLASS.test(nameOf(node.id))) {
-    for (const member of (node.body as { body: Node[] }).body) {
-      if (member.accessibility !== 'private' && !isInternal(member.start as number))
-        kept.add(nameOf(member.key))
-    }
+/** Every word of the module that says what the page's user may name. */
+function exportedNames(folder: string): ReadonlySet<string> {
+  return new Set(readFileSync(join(folder, 'client', 'src', 'exports.ts'), 'utf8').match(/\w+/g))
+}
+
+function collect(
+  statement: Node,
+  kept: Set<string>,
+  isShown: (name: string) => boolean,
+  isInternal: (start: number) => boolean,
+): void {
+  const declared = (statement.declaration ?? statement) as Node
+  const name = nameOf(declared.id)
+  const isType = declared.type.startsWith('TS')
+  visit(statement, (node) => {
+    if (node.type === 'Literal' && typeof node.value === 'string') kept.add(node.value)
+    const isMember = node.type === 'TSPropertySignature' || node.type === 'TSMethodSignature'
+    if (isMember && (!isType || isShown(name)) && !isInternal(node.start as number))
+      kept.add(nameOf(node.key))
+  })
+  if (declared.type !== 'ClassDeclaration' || !PUBLIC_CLASS.test(name)) return
+  for (const member of (declared.body as { body: Node[] }).body) {
+    if (member.accessibility !== 'private' && !isInternal(member.start as number))
+      kept.add(nameOf(member.key))
   }
 }
 
@@ -58,7 +78,8 @@ function visit(node: Node, see: (node: Node) => void): void {
 
 /** What the objects of the platform have: those of Node, which are a page's too as far as both are used. */
 function platformNames(): Set<string> {
-  const names = new Set<string>()
+  // What iterators give is in no prototype.
+  const names = new Set(['done', 'value'])
   const seen = new Set<unknown>()
   const add = (object: unknown): void => {
     if (object === null || (typeof object !== 'object' && typeof object !== 'function') || seen.has(object))

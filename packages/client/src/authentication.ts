@@ -2,6 +2,7 @@ import { type Auth, type AuthProperties, type ConnectProperties, ProtocolError }
 import type { Authenticator } from './authenticator.ts'
 import { AuthenticationError, ConnectionLostError, NotSupportedError } from './errors.ts'
 import type { Link } from './link.ts'
+import { Operation } from './operation.ts'
 
 const NOTHING = new Uint8Array(0)
 
@@ -9,7 +10,7 @@ const NOTHING = new Uint8Array(0)
  *  @see MQTT 5.0, 4.12 */
 export class Authentication {
   private readonly authenticator: Authenticator
-  private exchange: Reauthentication | undefined = undefined
+  private exchange: Operation<void> | undefined = undefined
 
   constructor(authenticator: Authenticator) {
     this.authenticator = authenticator
@@ -36,11 +37,11 @@ export class Authentication {
   }
 
   /** Begins a re-authentication. @throws NotSupportedError, ConnectionLostError */
-  again(link: Link | undefined): Reauthentication {
+  again(link: Link | undefined): Operation<void> {
     if (link === undefined) throw new ConnectionLostError('there is no connection')
     if (link.version < 5) throw new NotSupportedError('re-authentication needs MQTT 5.0')
     if (this.exchange !== undefined) throw new NotSupportedError('a re-authentication is under way')
-    const exchange = new Reauthentication()
+    const exchange = new Operation<void>()
     this.exchange = exchange
     this.begin(link).catch((error: unknown) => link.transport.interrupt(error))
     return exchange
@@ -63,7 +64,7 @@ export class Authentication {
     link.send({ type: 'AUTH', reasonCode: 0x19, properties: await this.first() })
   }
 
-  private async step(packet: Auth, link: Link, exchange: Reauthentication): Promise<void> {
+  private async step(packet: Auth, link: Link, exchange: Operation<void>): Promise<void> {
     if (packet.reasonCode === 0x18) link.send(await this.answer(packet))
     else {
       if (packet.reasonCode !== 0) throw new ProtocolError('AUTH with 0x19 from the server')
@@ -92,31 +93,5 @@ async function attempt<T>(step: () => T | Promise<T>): Promise<T> {
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error)
     throw error instanceof AuthenticationError ? error : new AuthenticationError(text, error)
-  }
-}
-
-/** One re-authentication on a live connection.
- *  @see MQTT 5.0, 4.12.1 */
-export class Reauthentication {
-  unwatch: (() => void) | undefined = undefined
-  readonly promise: Promise<void>
-  private resolve!: () => void
-  private reject!: (error: unknown) => void
-
-  constructor() {
-    this.promise = new Promise((resolve, reject) => {
-      this.resolve = resolve
-      this.reject = reject
-    })
-  }
-
-  succeed(): void {
-    this.unwatch?.()
-    this.resolve()
-  }
-
-  fail(error: unknown): void {
-    this.unwatch?.()
-    this.reject(error)
   }
 }

@@ -8,13 +8,13 @@ export * from './exports.ts'
  *  @param servers ws://host/mqtt or wss://, or several that are tried in turn
  *  @throws TypeError, RangeError for options that cannot be */
 export function open(servers: Servers, options: ClientOptions = {}): MqttClient {
-  return new MqttClient(browserPlatform(), servers, options, true)
+  return new MqttClient(browserPlatform, servers, options, true)
 }
 
 /** Makes a client and waits for its first connection; one attempt, after which it reconnects by itself.
  *  @throws ConnectionRefusedError, ConnectionLostError, TimeoutError, `signal.reason` */
 export async function connect(servers: Servers, options: ClientOptions = {}): Promise<MqttClient> {
-  const client = new MqttClient(browserPlatform(), servers, options, false)
+  const client = new MqttClient(browserPlatform, servers, options, false)
   await client.started
   return client
 }

@@ -12,6 +12,7 @@ import {
 import { fullJitter, isHopeless } from './backoff.ts'
 import { Connector } from './connector.ts'
 import { ConnectionLostError, NotSupportedError, SessionEndedError } from './errors.ts'
+import { farewell } from './farewell.ts'
 import { type HandlerOptions, HandlerSink, type MessageHandler } from './handler-sink.ts'
 import { keepAliveLoop } from './keep-alive-loop.ts'
 import type { Link } from './link.ts'
@@ -19,9 +20,9 @@ import { Listeners } from './listeners.ts'
 import type { Message } from './message.ts'
 import type { Messages } from './messages.ts'
 import type { ClientMetrics } from './metrics.ts'
+import { onAbort } from './on-abort.ts'
 import { bytesOf, type ClientOptions, type Servers, type Settings, settingsOf } from './options.ts'
 import { need, type Parts } from './parts.ts'
-import { Ping } from './pings.ts'
 import { type Platform, sleep } from './platform.ts'
 import { Publication, PublicationCheck, type PublishResult } from './publication.ts'
 import type { RequestOptions, RequestResponse, Responder, RespondOptions } from './request-response.ts'
@@ -103,9 +104,10 @@ export class MqttClient {
 
   /** @internal Use `connect` or `open`. @param keepTrying try again if even the first attempt fails */
   constructor(platform: Platform, servers: Servers, options: ClientOptions, keepTrying: boolean) {
-    this.platform = platform
     const { telemetry } = options
     this.parts = Object.assign({}, platform.parts, ...(options.parts ?? []))
+    this.platform = this.parts.timers === undefined ? platform : { ...platform, ...this.parts.timers() }
+    platform = this.platform
     this.settings = settingsOf(servers, options, this.parts)
     this.telemetry = telemetry && need(this.parts, 'telemetry')(telemetry)
     const report = (error: unknown): void => this.report(error)
@@ -121,10 +123,8 @@ export class MqttClient {
     })
     this.started.catch(() => {})
     const { signal } = options
-    const aborted = (): void => this.life.abort(signal?.reason)
-    if (signal?.aborted) aborted()
-    signal?.addEventListener('abort', aborted)
-    this.closed = this.run(keepTrying).finally(() => signal?.removeEventListener('abort', aborted))
+    const stop = onAbort(signal, () => this.life.abort(signal?.reason))
+    this.closed = this.run(keepTrying).finally(stop)
   }
 
   /** What the server knows us by. Empty only before a server that is to choose it has. */
@@ -143,22 +143,7 @@ export class MqttClient {
 
   /** What the client has done so far: a copy. */
   metrics(): ClientMetrics {
-    const { counters, outbox, inbox, link } = this.session
-    return {
-      attempts: counters.attempts,
-      failures: { ...counters.failures },
-      reconnects: Math.max(0, counters.connections - 1),
-      connectedMs: counters.connectedMs + (link === undefined ? 0 : this.platform.now() - link.since),
-      bytesSent: counters.bytesSent + (link?.transport.bytesSent ?? 0),
-      bytesReceived: counters.bytesReceived + (link?.transport.bytesReceived ?? 0),
-      messagesSent: counters.messagesSent,
-      messagesReceived: counters.messagesReceived,
-      inFlight: outbox.inFlight,
-      queued: outbox.queue.size,
-      queuedBytes: outbox.queue.bytes,
-      unacknowledged: inbox.unacknowledged,
-      dropped: { ...counters.dropped },
-    }
+    return need(this.parts, 'metrics')(this.session, this.platform.now())
   }
 
   /** Publishes one message. Settles on PUBACK (QoS 1) or PUBCOMP (QoS 2); QoS 0 when handed to the transport.
@@ -229,12 +214,9 @@ export class MqttClient {
   /** Sends PINGREQ and gives the round trip in milliseconds.
    *  @throws ConnectionLostError when there is no connection, or it ends */
   async ping(options: WaitOptions = {}): Promise<number> {
-    const { link, pings } = this.session
+    const { link } = this.session
     if (link === undefined) throw new ConnectionLostError('there is no connection')
-    const ping = new Ping(this.platform.now())
-    watch(ping, options, this.platform, 'ping')
-    pings.send(link, ping)
-    return ping.promise
+    return need(this.parts, 'pings')(link, options, this.platform)
   }
 
   /** Authenticates again on the live connection, with the client's authenticator. Settles when the server accepts.
@@ -330,14 +312,9 @@ export class MqttClient {
   }
 
   /** Waits until nothing is queued, in flight or unanswered; not longer than `timeoutMs`. */
-  private async drain(timeoutMs: number): Promise<void> {
-    const limit = new AbortController()
-    const stop = (): void => limit.abort()
-    this.life.signal.addEventListener('abort', stop)
-    const idle = Promise.all([this.session.outbox.whenIdle(), this.session.requests.whenIdle()])
-    await Promise.race([idle, sleep(this.platform, timeoutMs, limit.signal).catch(() => {})])
-    limit.abort()
-    this.life.signal.removeEventListener('abort', stop)
+  private drain(timeoutMs: number): Promise<void> {
+    const { outbox, requests } = this.session
+    return this.atMost(timeoutMs, Promise.all([outbox.whenIdle(), requests.whenIdle()]))
   }
 
   private async sayGoodbye(link: Link, options: CloseOptions): Promise<void> {
@@ -345,13 +322,17 @@ export class MqttClient {
     const { reasonCode = 0, properties = ours } = options
     this.leaving = true
     link.send({ type: 'DISCONNECT', reasonCode, properties })
-    const limit = new AbortController()
-    const stop = (): void => limit.abort()
-    this.life.signal.addEventListener('abort', stop)
-    await Promise.race([link.transport.end(), sleep(this.platform, GOODBYE_MS, limit.signal).catch(() => {})])
-    limit.abort()
-    this.life.signal.removeEventListener('abort', stop)
+    await this.atMost(GOODBYE_MS, link.transport.end())
     link.transport.destroy()
+  }
+
+  /** Waits for `done`, not longer than `ms`, nor than the client lives. */
+  private async atMost(ms: number, done: Promise<unknown>): Promise<void> {
+    const limit = new AbortController()
+    const stop = onAbort(this.life.signal, () => limit.abort())
+    await Promise.race([done, sleep(this.platform, ms, limit.signal).catch(() => {})])
+    limit.abort()
+    stop()
   }
 
   private async run(keepTrying: boolean): Promise<Error | undefined> {
@@ -413,7 +394,7 @@ export class MqttClient {
     const { reconnect, alertAfterFailures, followServerReference } = this.settings
     const { failures } = this
     if (failures % alertAfterFailures === 0) this.alertListeners.tell({ failures, error })
-    if (followServerReference && this.follow(error)) return 0
+    if (followServerReference && need(this.parts, 'references')(this.connector.servers, error)) return 0
     if (reconnect === false || !(this.connectedOnce || keepTrying)) return undefined
     const again =
       reconnect.retryOn?.(error) ?? !isHopeless(error instanceof MqttError ? error.reasonCode : undefined)
@@ -423,25 +404,16 @@ export class MqttClient {
     return fullJitter(failures, reconnect.minimumDelayMs, reconnect.maximumDelayMs, this.platform.random())
   }
 
-  /** Goes where the server points. @see MQTT 5.0, 4.11 */
-  private follow(error: Error): boolean {
-    if (!(error instanceof MqttError) || (error.reasonCode !== 0x9c && error.reasonCode !== 0x9d))
-      return false
-    const { properties } = error as { properties?: { serverReference?: string } }
-    return this.connector.servers.follow(properties?.serverReference, error.reasonCode === 0x9d)
-  }
-
   /** Runs one connection until it ends; gives what ended it. */
   private async serve(link: Link, signal: AbortSignal): Promise<Error> {
     const ended = new AbortController()
-    const stop = (): void => link.transport.fail(signal.reason)
-    signal.addEventListener('abort', stop)
+    const stop = onAbort(signal, () => link.transport.fail(signal.reason))
     this.begin(link)
-    keepAliveLoop(link, this.session.pings, this.platform, ended.signal).catch(() => {})
+    keepAliveLoop(link, this.platform, ended.signal).catch(() => {})
     const error = await this.readLoop(link)
     ended.abort()
-    signal.removeEventListener('abort', stop)
-    leave(link, error)
+    stop()
+    farewell(link.transport, error)
     this.session.detach(link, error)
     this.disconnectListeners.tell(error)
     return error
@@ -488,14 +460,4 @@ function rethrow(error: unknown): void {
 
 function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error), { cause: error })
-}
-
-/** Says why we leave, where the error is ours to report and the version can carry it. */
-function leave(link: Link, error: Error): void {
-  const { transport } = link
-  const own = error instanceof MqttError && !(error instanceof ConnectionLostError)
-  if (transport.isOpen && own && link.version === 5 && error.reasonCode !== undefined) {
-    link.send({ type: 'DISCONNECT', reasonCode: error.reasonCode })
-    void transport.end()
-  } else transport.destroy()
 }

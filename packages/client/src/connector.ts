@@ -1,9 +1,11 @@
 import { MqttError, ProtocolError, type ProtocolVersion } from '@pipit/protocol'
 import type { Authentication } from './authentication.ts'
 import { ConnectionLostError, ConnectionRefusedError, TimeoutError } from './errors.ts'
+import { farewell } from './farewell.ts'
 import { connectPacket, handshake, type Login } from './handshake.ts'
 import { Link } from './link.ts'
 import type { Counters } from './metrics.ts'
+import { onAbort } from './on-abort.ts'
 import { bytesOf, type Settings } from './options.ts'
 import type { Platform } from './platform.ts'
 import { Servers } from './servers.ts'
@@ -72,14 +74,12 @@ export class Connector {
         ),
       connectTimeoutMs,
     )
-    const aborted = (): void => limit.abort(signal.reason)
-    signal.addEventListener('abort', aborted)
-    if (signal.aborted) aborted()
+    const stop = onAbort(signal, () => limit.abort(signal.reason))
     try {
       return await run(limit.signal)
     } finally {
       this.platform.clearTimer(timer)
-      signal.removeEventListener('abort', aborted)
+      stop()
     }
   }
 
@@ -92,8 +92,7 @@ export class Connector {
       protocolVersion: version,
       maximumPacketSize: (version === 5 ? settings.properties.maximumPacketSize : undefined) ?? 268435460,
     })
-    const aborted = (): void => transport.fail(signal.reason)
-    signal.addEventListener('abort', aborted)
+    const stop = onAbort(signal, () => transport.fail(signal.reason))
     try {
       signal.throwIfAborted()
       const authentication = version === 5 ? this.authentication : undefined
@@ -125,10 +124,10 @@ export class Connector {
         connect.cleanStart,
       )
     } catch (error) {
-      leave(transport, error)
+      farewell(transport, error)
       throw signal.aborted ? signal.reason : error
     } finally {
-      signal.removeEventListener('abort', aborted)
+      stop()
     }
   }
 
@@ -174,15 +173,13 @@ export class Connector {
 /** A transport that does not heed its signal holds nobody up; the stream it opens too late is closed. */
 function unlessAborted(opening: Promise<ByteStream>, signal: AbortSignal): Promise<ByteStream> {
   return new Promise((resolve, reject) => {
-    const aborted = (): void => reject(signal.reason)
-    signal.addEventListener('abort', aborted)
+    const stop = onAbort(signal, () => reject(signal.reason))
     opening
       .then((stream) => {
         if (signal.aborted) stream.destroy()
         else resolve(stream)
       }, reject)
-      .finally(() => signal.removeEventListener('abort', aborted))
-    if (signal.aborted) aborted()
+      .finally(stop)
   })
 }
 
@@ -202,13 +199,4 @@ function mayBeGreeting(error: unknown, { version, bridge }: Greeting): boolean {
   if (error instanceof ConnectionRefusedError) return error.reasonCode === 0x84
   const isLost = error instanceof ConnectionLostError && !(error instanceof DialError)
   return (version === 5 || bridge) && isLost
-}
-
-/** Ends a connection that failed before it was one; says why where the version can. */
-function leave(transport: PacketTransport, error: unknown): void {
-  const reasonCode = error instanceof ConnectionRefusedError ? undefined : (error as MqttError).reasonCode
-  if (error instanceof MqttError && transport.version === 5 && reasonCode !== undefined && transport.isOpen) {
-    transport.writePacket({ type: 'DISCONNECT', reasonCode })
-    void transport.end()
-  } else transport.destroy()
 }

@@ -1,18 +1,12 @@
 import { KeepAlive } from '@pipit/protocol'
 import { ConnectionLostError } from './errors.ts'
 import type { Link } from './link.ts'
-import type { Pings } from './pings.ts'
 import { type Platform, sleep } from './platform.ts'
 
 /** Sends PINGREQ when the line is quiet, and ends a connection whose other end has gone:
  *  1.5 intervals after it was last heard of. Runs until `signal` aborts.
  *  @see MQTT 5.0, 3.1.2.10 */
-export async function keepAliveLoop(
-  link: Link,
-  pings: Pings,
-  platform: Platform,
-  signal: AbortSignal,
-): Promise<void> {
+export async function keepAliveLoop(link: Link, platform: Platform, signal: AbortSignal): Promise<void> {
   const { transport } = link
   const keepAlive = new KeepAlive(link.keepAlive, platform.now())
   let heard = transport.lastReceived
@@ -29,7 +23,7 @@ export async function keepAliveLoop(
     }
     const step = keepAlive.step(platform.now())
     if (step === 'ping') {
-      pings.send(link)
+      link.ping()
       keepAlive.pinged(platform.now())
     } else if (step === 'dead') {
       const text = `nothing was heard for ${Math.round((platform.now() - heard) / 1000)} s (keepAlive)`

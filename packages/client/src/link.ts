@@ -8,6 +8,7 @@ import {
   type Publish,
 } from '@pipit/protocol'
 import type { LinkAliases } from './link-aliases.ts'
+import type { Ping } from './pings.ts'
 import type { PacketTransport } from './transport/packet-transport.ts'
 
 /** One established connection: its transport and what CONNECT and CONNACK agreed on. */
@@ -23,6 +24,8 @@ export class Link {
   readonly own: ConnectProperties
   /** Seconds; the server's choice where it made one [MQTT-3.2.2-21]. */
   readonly keepAlive: number
+  /** PINGREQs that wait for their PINGRESP, in order. */
+  private readonly pings: (Ping | undefined)[] = []
   private readonly aliases: LinkAliases | undefined
   readonly maximumPacketSize: number
   /** When it was established, in the platform's clock. */
@@ -58,6 +61,21 @@ export class Link {
   /** How many it may send us; MQTT 3 has no such limit. */
   get ownReceiveMaximum(): number {
     return this.version === 5 ? (this.own.receiveMaximum ?? 65535) : 65535
+  }
+
+  /** Sends PINGREQ. @param ping who waits for its answer; absent: keep alive, which only watches the line */
+  ping(ping?: Ping): void {
+    this.pings.push(ping)
+    this.send({ type: 'PINGREQ' })
+  }
+
+  /** Takes PINGRESP; one that nobody waits for is ignored. */
+  pong(now: number): void {
+    this.pings.shift()?.answered(now)
+  }
+
+  failPings(error: unknown): void {
+    for (const ping of this.pings.splice(0)) ping?.fail(error)
   }
 
   send(packet: Packet): void {

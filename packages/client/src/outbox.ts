@@ -9,12 +9,13 @@ import {
   type Pubcomp,
   type Pubrec,
 } from '@pipit/protocol'
-import { describeReason, MessageExpiredError, RequestRefusedError, SessionEndedError } from './errors.ts'
+import { describeReason, RequestRefusedError, SessionEndedError } from './errors.ts'
+import type { Expiry } from './expiry.ts'
 import type { Journal, Restored } from './journal.ts'
 import type { Link } from './link.ts'
 import type { Counters } from './metrics.ts'
 import type { Platform } from './platform.ts'
-import { NO_PAYLOAD, Publication, type PublishResult, SUCCESS } from './publication.ts'
+import { NO_PAYLOAD, type Publication, type PublishResult, SUCCESS } from './publication.ts'
 import { PublishQueue, type QueueOptions } from './publish-queue.ts'
 import type { Quarantine } from './quarantine.ts'
 import { faultOf } from './server-limits.ts'
@@ -25,6 +26,7 @@ const SENT: Promise<PublishResult> = Promise.resolve(SUCCESS)
 export interface OutboxOptions {
   readonly platform: Platform
   readonly queue: QueueOptions
+  readonly expiry: Expiry | undefined
   readonly quarantine: ((outbound: Outbound<Publication>) => Quarantine) | undefined
   readonly journal: Journal | undefined
   readonly counters: Counters
@@ -35,8 +37,8 @@ export interface OutboxOptions {
 export class Outbox {
   readonly queue: PublishQueue
   private readonly outbound = new Outbound<Publication>()
-  private readonly platform: Platform
   private readonly now: () => number
+  private readonly expiry: Expiry | undefined
   private readonly quarantine: Quarantine | undefined
   private link: Link | undefined = undefined
   /** Identifiers to send again on this connection, in order. */
@@ -50,12 +52,12 @@ export class Outbox {
   private readonly report: (error: unknown) => void
 
   constructor(options: OutboxOptions) {
-    this.platform = options.platform
     this.now = options.platform.now
     this.journal = options.journal
     this.opened = options.journal === undefined
     this.counters = options.counters
     this.report = options.report
+    this.expiry = options.expiry
     this.quarantine = options.quarantine?.(this.outbound)
     this.queue = new PublishQueue(options.queue, this.counters.drop, (publication) => this.erase(publication))
   }
@@ -96,7 +98,7 @@ export class Outbox {
     const promise = publication.promise()
     this.queue.push(publication)
     if (publication.queue === this.queue) {
-      this.watchExpiry(publication)
+      this.expiry?.watch(publication)
       this.keepQueued(publication)
     }
     return promise
@@ -110,29 +112,12 @@ export class Outbox {
     }
     for (const publication of restored.queued) {
       this.queue.restore(publication)
-      this.watchExpiry(publication)
+      this.expiry?.watch(publication)
     }
     this.opened = true
     for (const publication of since) {
       this.queue.restore(publication)
       this.keepQueued(publication)
-    }
-  }
-
-  /** A message that expires while it waits is settled then, connection or not. */
-  private watchExpiry(publication: Publication): void {
-    const interval = publication.properties?.messageExpiryInterval
-    if (interval === undefined) return
-    const leftMs = Math.max(interval, 1) * 1000 - (this.now() - publication.queuedAt)
-    if (leftMs > 2_147_483_647) return
-    const timer = this.platform.setTimer(() => {
-      const expired = publication.queue === this.queue ? this.expiryOf(publication) : undefined
-      if (expired !== undefined) publication.fail(expired)
-    }, leftMs + 1)
-    const before = publication.unwatch
-    publication.unwatch = () => {
-      before?.()
-      this.platform.clearTimer(timer)
     }
   }
 
@@ -219,7 +204,7 @@ export class Outbox {
       if (publication === undefined) break
       if (publication.qos > 0 && (!this.outbound.canBegin || !publication.safe)) return
       this.queue.shift()
-      const fault = this.expiryOf(publication) ?? faultOf(publication, link)
+      const fault = this.expiry?.errorOf(publication) ?? faultOf(publication, link)
       if (fault === undefined) this.send(publication, link)
       else {
         this.erase(publication)
@@ -324,28 +309,7 @@ export class Outbox {
   private write(publication: Publication, link: Link): void {
     this.counters.messagesSent++
     publication.wasSent = true
-    const interval = publication.properties?.messageExpiryInterval
-    if (interval === undefined || publication.queuedAt === 0) link.write(publication)
-    else {
-      // What is left of its time.
-      const messageExpiryInterval = Math.max(0, interval - this.secondsWaited(publication))
-      const properties = { ...publication.properties, messageExpiryInterval }
-      const { topic, payload, qos, retain, dup, packetId } = publication
-      const packet = new Publication(topic, payload, qos, retain, properties)
-      packet.dup = dup
-      packet.packetId = packetId
-      link.write(packet)
-    }
-  }
-
-  private secondsWaited(publication: Publication): number {
-    return publication.queuedAt === 0 ? 0 : Math.floor((this.now() - publication.queuedAt) / 1000)
-  }
-
-  private expiryOf(publication: Publication): MessageExpiredError | undefined {
-    const interval = publication.properties?.messageExpiryInterval
-    if (interval === undefined || this.secondsWaited(publication) < Math.max(interval, 1)) return undefined
-    return new MessageExpiredError(`the message to ${publication.topic} waited over ${interval} s`)
+    link.write(this.expiry?.shortened(publication) ?? publication)
   }
 
   private settle(publication: Publication, packet: Puback | Pubrec | Pubcomp): void {

@@ -6,19 +6,24 @@ export {
   AWAITING_PUBCOMP as _AWAITING_PUBCOMP,
   AWAITING_PUBREC as _AWAITING_PUBREC,
   encode as _encode,
+  MqttError,
+  matches as _matches,
   Parser as _Parser,
   ProtocolError,
+  parseSharedFilter as _parseSharedFilter,
 } from '@pipit/protocol'
 export * from './browser.ts'
 export {
   AuthenticationError,
   ConnectionLostError,
   describeReason as _describeReason,
+  MessageExpiredError,
   NotSupportedError,
   PoisonMessageError,
   StoreError,
 } from './errors.ts'
 export { HandlerSink as _HandlerSink } from './handler-sink.ts'
+export { Operation as _Operation } from './operation.ts'
 export { bytesOf as _bytesOf } from './options.ts'
 export { NO_PAYLOAD as _NO_PAYLOAD, Publication as _Publication } from './publication.ts'
 export { watch as _watch } from './watch.ts'

@@ -1,9 +1,15 @@
 import type { Authentication } from './authentication.ts'
 import type { Authenticator } from './authenticator.ts'
+import type { metricsOf } from './client-metrics.ts'
 import { NotSupportedError } from './errors.ts'
+import type { Expiry } from './expiry.ts'
+import type { Identifiers } from './identifiers.ts'
 import type { Journal } from './journal.ts'
 import type { LinkAliases } from './link-aliases.ts'
+import type { ping } from './pings.ts'
+import type { Platform, Timing } from './platform.ts'
 import type { Quarantine } from './quarantine.ts'
+import type { followReference } from './references.ts'
 import type { RequestResponse } from './request-response.ts'
 import type { Store } from './store/store.ts'
 import type { Telemetry, TelemetryApi } from './telemetry.ts'
@@ -21,6 +27,18 @@ export interface Parts {
   readonly quarantine?: (...made: ConstructorParameters<typeof Quarantine>) => Quarantine
   /** @internal The option `topicAliases`, and Topic Aliases from the server. */
   readonly aliases?: (...made: ConstructorParameters<typeof LinkAliases>) => LinkAliases
+  /** @internal The option `followServerReference`. */
+  readonly references?: typeof followReference
+  /** @internal Message Expiry Intervals while messages wait. */
+  readonly expiry?: (platform: Platform) => Expiry
+  /** @internal Subscription Identifiers. */
+  readonly identifiers?: () => Identifiers
+  /** @internal `ping`. */
+  readonly pings?: typeof ping
+  /** @internal `metrics`. */
+  readonly metrics?: typeof metricsOf
+  /** @internal Timers that a background tab does not hold back. */
+  readonly timers?: () => Timing
   /** @internal The option `telemetry`. */
   readonly telemetry?: (api: TelemetryApi) => Telemetry
 }

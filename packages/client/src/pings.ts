@@ -1,48 +1,28 @@
 import type { Link } from './link.ts'
+import { Operation } from './operation.ts'
+import type { Platform } from './platform.ts'
+import { type WaitOptions, watch } from './watch.ts'
 
-/** PINGREQs that wait for their PINGRESP, in order; keep alive's own among them. */
-export class Pings {
-  private readonly waiting: (Ping | undefined)[] = []
-
-  /** Sends PINGREQ. @param ping who waits for it; absent: keep alive, which only watches the line */
-  send(link: Link, ping?: Ping): void {
-    this.waiting.push(ping)
-    link.send({ type: 'PINGREQ' })
-  }
-
-  /** Takes PINGRESP; one that nobody waits for is ignored. */
-  answered(now: number): void {
-    this.waiting.shift()?.succeed(now)
-  }
-
-  fail(error: unknown): void {
-    for (const ping of this.waiting.splice(0)) ping?.fail(error)
-  }
+/** Sends PINGREQ and gives the round trip in milliseconds.
+ *  @throws ConnectionLostError when the connection ends; TimeoutError, `signal.reason` */
+export function ping(link: Link, options: WaitOptions, platform: Platform): Promise<number> {
+  const begun = new Ping(platform.now())
+  watch(begun, options, platform, 'ping')
+  link.ping(begun)
+  return begun.promise
 }
 
 /** One `ping()`. */
-export class Ping {
-  unwatch: (() => void) | undefined = undefined
-  readonly promise: Promise<number>
+export class Ping extends Operation<number> {
   private readonly begun: number
-  private resolve!: (roundTripMs: number) => void
-  private reject!: (error: unknown) => void
 
   constructor(now: number) {
+    super()
     this.begun = now
-    this.promise = new Promise((resolve, reject) => {
-      this.resolve = resolve
-      this.reject = reject
-    })
   }
 
-  succeed(now: number): void {
-    this.unwatch?.()
-    this.resolve(now - this.begun)
-  }
-
-  fail(error: unknown): void {
-    this.unwatch?.()
-    this.reject(error)
+  /** @param now when PINGRESP came */
+  answered(now: number): void {
+    this.succeed(now - this.begun)
   }
 }

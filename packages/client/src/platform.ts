@@ -1,8 +1,15 @@
+import { onAbort } from './on-abort.ts'
 import type { Parts } from './parts.ts'
 import type { Transport } from './transport/stream.ts'
 
+/** Timers; those of Node, and of the part `timers`, go on in the background. */
+export interface Timing {
+  readonly setTimer: (run: () => void, ms: number) => unknown
+  readonly clearTimer: (timer: unknown) => void
+}
+
 /** What the client needs of the place it runs in. Node and browsers each have one; tests have their own. */
-export interface Platform {
+export interface Platform extends Timing {
   /** What every client here has without being told. */
   readonly parts?: Parts
   /** Opens the byte stream that a URL asks for.
@@ -14,30 +21,22 @@ export interface Platform {
   readonly now: () => number
   /** A number of 0 to below 1. */
   readonly random: () => number
-  /** Timers that a background tab does not stop. */
-  readonly setTimer: (run: () => void, ms: number) => unknown
-  readonly clearTimer: (timer: unknown) => void
 }
 
 /** Resolves after `ms`, or rejects with `signal.reason`. */
 export function sleep(platform: Platform, ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    if (signal.aborted) {
-      reject(signal.reason)
-      return
-    }
-    const aborted = (): void => {
-      platform.clearTimer(timer)
-      reject(signal.reason)
-    }
     const timer = platform.setTimer(
       () => {
-        signal.removeEventListener('abort', aborted)
+        stop()
         resolve()
       },
       // What does not fit a timer's 32 bits is waited for in parts by the caller.
       Math.min(ms, 2_147_483_647),
     )
-    signal.addEventListener('abort', aborted, { once: true })
+    const stop = onAbort(signal, () => {
+      platform.clearTimer(timer)
+      reject(signal.reason)
+    })
   })
 }

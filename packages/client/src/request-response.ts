@@ -2,6 +2,7 @@ import type { PublishProperties, QoS } from '@pipit/protocol'
 import { NotSupportedError } from './errors.ts'
 import { HandlerSink } from './handler-sink.ts'
 import type { Message } from './message.ts'
+import { Operation } from './operation.ts'
 import { bytesOf } from './options.ts'
 import type { Platform } from './platform.ts'
 import type { PublishResult } from './publication.ts'
@@ -148,30 +149,16 @@ export class RequestResponse {
 }
 
 /** One request that waits for its response. */
-class Pending {
-  unwatch: (() => void) | undefined = undefined
-  readonly promise: Promise<Message>
+class Pending extends Operation<Message> {
   private readonly forget: () => void
-  private resolve!: (message: Message) => void
-  private reject!: (error: unknown) => void
 
   constructor(forget: () => void) {
+    super()
     this.forget = forget
-    this.promise = new Promise((resolve, reject) => {
-      this.resolve = resolve
-      this.reject = reject
-    })
   }
 
-  succeed(message: Message): void {
+  protected override end(): void {
     this.forget()
-    this.unwatch?.()
-    this.resolve(message)
-  }
-
-  fail(error: unknown): void {
-    this.forget()
-    this.unwatch?.()
-    this.reject(error)
+    super.end()
   }
 }

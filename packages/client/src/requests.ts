@@ -9,53 +9,30 @@ import {
 } from '@pipit/protocol'
 import { PacketTooLargeError } from './errors.ts'
 import type { Link } from './link.ts'
+import { Operation } from './operation.ts'
 import type { Outbox } from './outbox.ts'
 
 /** The answer to a request. */
 export type Answer = Suback | Unsuback
 
 /** A SUBSCRIBE or UNSUBSCRIBE that waits for its answer, over several connections if need be. */
-export class Request {
+export class Request extends Operation<Answer> {
   /** Made anew for each connection: what may be sent depends on the server. Throws when it cannot be sent. */
   readonly packetFor: (link: Link, packetId: number) => Subscribe | Unsubscribe
   readonly type: 'SUBSCRIBE' | 'UNSUBSCRIBE'
   /** How many filters it asks about. */
   readonly expected: number
   packetId = 0
-  settled = false
-  losses = 0
-  unwatch: (() => void) | undefined = undefined
-  private resolve: ((answer: Answer) => void) | undefined = undefined
-  private reject: ((error: unknown) => void) | undefined = undefined
 
   constructor(
     type: 'SUBSCRIBE' | 'UNSUBSCRIBE',
     expected: number,
     packetFor: (link: Link, packetId: number) => Subscribe | Unsubscribe,
   ) {
+    super()
     this.type = type
     this.expected = expected
     this.packetFor = packetFor
-  }
-
-  promise(): Promise<Answer> {
-    return new Promise((resolve, reject) => {
-      this.resolve = resolve
-      this.reject = reject
-    })
-  }
-
-  succeed(answer: Answer): void {
-    this.settled = true
-    this.unwatch?.()
-    this.resolve?.(answer)
-  }
-
-  fail(error: unknown): void {
-    if (this.settled) return
-    this.settled = true
-    this.unwatch?.()
-    this.reject?.(error)
   }
 }
 
@@ -71,15 +48,10 @@ export class Requests {
     this.outbox = outbox
   }
 
-  get size(): number {
-    return this.pending.size
-  }
-
   send(request: Request): Promise<Answer> {
-    const promise = request.promise()
     this.pending.add(request)
     if (this.link !== undefined) this.write(request, this.link)
-    return promise
+    return request.promise
   }
 
   attach(link: Link): void {

@@ -8,7 +8,6 @@ import { Counters } from './metrics.ts'
 import type { Settings } from './options.ts'
 import { Outbox } from './outbox.ts'
 import { need, type Parts } from './parts.ts'
-import { Pings } from './pings.ts'
 import type { Platform } from './platform.ts'
 import { Requests } from './requests.ts'
 import { Subscriber } from './subscriber.ts'
@@ -22,7 +21,6 @@ export class Session {
   readonly inbox: Inbox
   readonly requests: Requests
   readonly subscriber: Subscriber
-  readonly pings = new Pings()
   link: Link | undefined = undefined
   private readonly platform: Platform
   private readonly journal: Journal | undefined
@@ -45,13 +43,14 @@ export class Session {
     this.outbox = new Outbox({
       platform,
       queue: settings.queue,
+      expiry: parts.expiry?.(platform),
       quarantine: quarantine && ((outbound) => quarantine(settings.poisonLimit, outbound)),
       journal: this.journal,
       counters,
       report,
     })
     this.requests = new Requests(this.outbox)
-    this.subscriber = new Subscriber(this.requests, platform, counters.drop)
+    this.subscriber = new Subscriber(this.requests, platform, counters.drop, parts.identifiers?.())
     this.inbox = new Inbox(this.subscriber.route, counters, this.journal, report, telemetry)
     this.subscriber.onReceiver = () => this.inbox.claim()
   }
@@ -87,7 +86,7 @@ export class Session {
     this.inbox.detach()
     this.requests.detach()
     this.outbox.detach(error)
-    this.pings.fail(error)
+    link.failPings(error)
     this.authentication?.fail(error)
     this.counters.bytesSent += link.transport.bytesSent
     this.counters.bytesReceived += link.transport.bytesReceived
@@ -119,7 +118,7 @@ export class Session {
       case 'UNSUBACK':
         return this.requests.answer(packet)
       case 'PINGRESP':
-        return this.pings.answered(this.platform.now())
+        return link.pong(this.platform.now())
       case 'AUTH':
         if (this.authentication !== undefined) return this.authentication.take(packet, link)
         break

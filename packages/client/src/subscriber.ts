@@ -7,6 +7,7 @@ import {
   type Subscription,
 } from '@pipit/protocol'
 import { ConnectionLostError } from './errors.ts'
+import type { Identifiers } from './identifiers.ts'
 import type { Link } from './link.ts'
 import type { Message } from './message.ts'
 import { Messages } from './messages.ts'
@@ -22,7 +23,7 @@ import {
   type UnsubscribeOptions,
   unsubscribeRequest,
 } from './subscribe-requests.ts'
-import { type Entry, overlap, Subscriptions } from './subscriptions.ts'
+import { type Entry, Subscriptions } from './subscriptions.ts'
 import { watch } from './watch.ts'
 
 export interface UnsubscribeResult {
@@ -42,14 +43,22 @@ export interface SinkSubscription {
 export class Subscriber {
   /** Called when there is a new receiver. */
   onReceiver: () => void = () => {}
-  readonly subscriptions = new Subscriptions()
+  readonly subscriptions: Subscriptions
+  private readonly identifiers: Identifiers | undefined
   private readonly requests: Requests
   private readonly platform: Platform
   private readonly dropped: (reason: string) => void
   private link: Link | undefined = undefined
   private readonly iterators = new Set<Messages>()
 
-  constructor(requests: Requests, platform: Platform, dropped: (reason: string) => void) {
+  constructor(
+    requests: Requests,
+    platform: Platform,
+    dropped: (reason: string) => void,
+    identifiers: Identifiers | undefined,
+  ) {
+    this.identifiers = identifiers
+    this.subscriptions = new Subscriptions(identifiers)
     this.requests = requests
     this.platform = platform
     this.dropped = dropped
@@ -169,29 +178,13 @@ export class Subscriber {
   /** Puts the way to the receiver in place before SUBSCRIBE goes out: messages may come before SUBACK. */
   private register(wanted: readonly Subscription[], sink: Sink, link: Link): number {
     const identifies = link.version === 5 && link.server.subscriptionIdentifiersAvailable !== 0
-    let identifier = 0
-    if (identifies) {
-      const rivals = this.rivals(wanted, sink)
-      if (rivals.length > 0) identifier = this.subscriptions.newIdentifier()
-      // A message for both must say so: the older subscription is made again with an identifier, without
-      // its retained messages.
-      for (const entry of rivals) if (entry.identifier === 0) this.identify(entry)
-    }
-    for (const subscription of wanted) this.subscriptions.add(subscription, identifier, sink)
+    const { identifiers, subscriptions } = this
+    const identifier =
+      identifiers === undefined || !identifies
+        ? 0
+        : identifiers.choose(subscriptions.all(), wanted, sink, (entry) => this.restore([entry], 2))
+    for (const subscription of wanted) subscriptions.add(subscription, identifier, sink)
     return identifier
-  }
-
-  /** Filters of other receivers that match some of the same topics. */
-  private rivals(wanted: readonly Subscription[], sink: Sink): Entry[] {
-    return this.subscriptions.all().filter((entry) => {
-      if (entry.sinks.size === 1 && entry.sinks.has(sink)) return false
-      return wanted.some((one) => one.topicFilter !== entry.filter && overlap(one.topicFilter, entry.filter))
-    })
-  }
-
-  private identify(entry: Entry): void {
-    this.subscriptions.identify(entry, this.subscriptions.newIdentifier())
-    this.restore([entry], 2)
   }
 
   private restore(entries: readonly Entry[], retainHandling?: 2): void {

@@ -1,10 +1,5 @@
-import {
-  matches,
-  parseSharedFilter,
-  type RetainHandling,
-  type Subscription,
-  SubscriptionIndex,
-} from '@pipit/protocol'
+import { parseSharedFilter, type RetainHandling, type Subscription, SubscriptionIndex } from '@pipit/protocol'
+import type { Identifiers } from './identifiers.ts'
 import type { Message } from './message.ts'
 import type { Sink } from './sink.ts'
 
@@ -37,13 +32,12 @@ export class Subscriptions {
   private everyone: readonly Sink[] = []
   private readonly entries = new Map<string, Entry>()
   private readonly index = new SubscriptionIndex<Entry>()
-  private readonly byIdentifier = new Map<number, Set<Entry>>()
-  private lastIdentifier = 0
+  private readonly identifiers: Identifiers | undefined
   /** Receivers by topic, for messages without Subscription Identifier. */
   private readonly routes = new Map<string, readonly Sink[]>()
 
-  get size(): number {
-    return this.entries.size
+  constructor(identifiers: Identifiers | undefined) {
+    this.identifiers = identifiers
   }
 
   get(filter: string): Entry | undefined {
@@ -52,13 +46,6 @@ export class Subscriptions {
 
   all(): Entry[] {
     return [...this.entries.values()]
-  }
-
-  /** A Subscription Identifier that no filter has. */
-  newIdentifier(): number {
-    do this.lastIdentifier = this.lastIdentifier === 268435455 ? 1 : this.lastIdentifier + 1
-    while (this.byIdentifier.has(this.lastIdentifier))
-    return this.lastIdentifier
   }
 
   /** Adds a reader to a filter, whose options and identifier are those of the last SUBSCRIBE. */
@@ -72,18 +59,8 @@ export class Subscriptions {
     }
     entry.subscription = subscription
     entry.sinks.add(sink)
-    this.identify(entry, identifier)
+    this.identifiers?.assign(entry, identifier)
     return entry
-  }
-
-  /** The identifier that a filter is sent with from now on. */
-  identify(entry: Entry, identifier: number): void {
-    this.forgetIdentifier(entry)
-    entry.identifier = identifier
-    if (identifier === 0) return
-    const same = this.byIdentifier.get(identifier)
-    if (same === undefined) this.byIdentifier.set(identifier, new Set([entry]))
-    else same.add(entry)
   }
 
   remove(entry: Entry): void {
@@ -91,7 +68,7 @@ export class Subscriptions {
     this.routes.clear()
     this.entries.delete(entry.filter)
     this.index.remove(entry.matching, entry)
-    this.forgetIdentifier(entry)
+    this.identifiers?.forget(entry)
   }
 
   /** Takes a reader away; gives the filters that nobody reads any more. */
@@ -118,8 +95,8 @@ export class Subscriptions {
   route(message: Message): readonly Sink[] {
     if (this.entries.size === 0) return this.everyone
     const identifiers = message.properties.subscriptionIdentifiers
-    if (identifiers !== undefined) {
-      const found = this.routeByIdentifier(identifiers, message.topic)
+    if (identifiers !== undefined && this.identifiers !== undefined) {
+      const found = this.routeByIdentifier(this.identifiers, identifiers, message.topic)
       if (found !== undefined) return found
     }
     const known = this.routes.get(message.topic)
@@ -130,18 +107,14 @@ export class Subscriptions {
     return sinks
   }
 
-  private routeByIdentifier(identifiers: readonly number[], topic: string): readonly Sink[] | undefined {
-    if (identifiers.length === 1 && this.everyone.length === 0) {
-      const entries = this.byIdentifier.get(identifiers[0]!)
-      if (entries === undefined) return undefined
-      if (entries.size === 1) for (const entry of entries) return [...entry.sinks]
-    }
-    const found: Entry[] = []
-    for (const identifier of identifiers) {
-      const entries = this.byIdentifier.get(identifier)
-      if (entries === undefined) continue
-      for (const entry of entries) if (entries.size === 1 || matches(entry.matching, topic)) found.push(entry)
-    }
+  private routeByIdentifier(
+    known: Identifiers,
+    identifiers: readonly number[],
+    topic: string,
+  ): readonly Sink[] | undefined {
+    const only = this.everyone.length === 0 ? known.only(identifiers) : undefined
+    if (only !== undefined) return [...only.sinks]
+    const found = known.match(identifiers, topic)
     return found.length === 0 ? undefined : this.collect(found)
   }
 
@@ -158,13 +131,6 @@ export class Subscriptions {
     }
     return [...sinks]
   }
-
-  private forgetIdentifier(entry: Entry): void {
-    const same = this.byIdentifier.get(entry.identifier)
-    if (same === undefined) return
-    same.delete(entry)
-    if (same.size === 0) this.byIdentifier.delete(entry.identifier)
-  }
 }
 
 /** The options of one filter as `subscribe` takes them. */
@@ -176,20 +142,4 @@ export interface FilterOptions {
   readonly retainAsPublished?: boolean
   /** 0: send retained messages; 1: only if the subscription is new; 2: none (MQTT 5.0). */
   readonly retainHandling?: RetainHandling
-}
-
-/** Says whether some topic may match both filters, shared ones by what they share. */
-export function overlap(one: string, other: string): boolean {
-  const a = (parseSharedFilter(one)?.topicFilter ?? one).split('/')
-  const b = (parseSharedFilter(other)?.topicFilter ?? other).split('/')
-  for (let i = 0; ; i++) {
-    const left = a[i]
-    const right = b[i]
-    if (left === '#' || right === '#') return true
-    if (left === undefined || right === undefined) {
-      // `a/#` matches `a` as well.
-      return left === right || (left ?? right) === '#'
-    }
-    if (left !== right && left !== '+' && right !== '+') return false
-  }
 }

@@ -1,4 +1,5 @@
 import { TimeoutError } from './errors.ts'
+import { onAbort } from './on-abort.ts'
 import type { Platform } from './platform.ts'
 
 /** How long a caller waits. */
@@ -23,8 +24,7 @@ export function watch(operation: Watched, options: WaitOptions, platform: Platfo
   if (timeoutMs !== undefined && !(timeoutMs >= 0)) {
     throw new RangeError(`timeoutMs is ${timeoutMs}; it takes 0 or more`)
   }
-  const aborted = (): void => operation.fail(signal!.reason)
-  signal?.addEventListener('abort', aborted)
+  const stop = onAbort(signal, () => operation.fail(signal!.reason))
   const timer =
     timeoutMs === undefined || timeoutMs > 2_147_483_647
       ? undefined
@@ -35,7 +35,7 @@ export function watch(operation: Watched, options: WaitOptions, platform: Platfo
   const before = operation.unwatch
   operation.unwatch = () => {
     before?.()
-    signal?.removeEventListener('abort', aborted)
+    stop()
     if (timer !== undefined) platform.clearTimer(timer)
   }
 }

@@ -3,6 +3,7 @@ import { createServer, type Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { fullJitter } from '../src/backoff.ts'
 import { MqttClient } from '../src/client.ts'
+import { EVERY_PART } from '../src/every-part.ts'
 import { type ClientOptions, open } from '../src/index.ts'
 import { nodePlatform } from '../src/node-platform.ts'
 import type { Platform } from '../src/platform.ts'
@@ -15,6 +16,7 @@ afterEach(async () => {
 
 /** A platform whose time is told by the test. */
 class TestPlatform implements Platform {
+  readonly parts = EVERY_PART
   readonly transportFor = nodePlatform.transportFor
   readonly defer = nodePlatform.defer
   readonly random = (): number => 0.5

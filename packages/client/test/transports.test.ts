@@ -160,7 +160,7 @@ const WAYS: Record<string, () => Promise<Pair>> = {
   'websocket of a page': async () => {
     const { port, next } = await webSocketServer(servers)
     const url = new URL(`ws://127.0.0.1:${port}/mqtt`)
-    return Promise.all([browserPlatform().transportFor(url, {})({ url }, signal), next()])
+    return Promise.all([browserPlatform.transportFor(url, {})({ url }, signal), next()])
   },
   'SOCKS5 proxy': async () => (await proxied(socksProxy))[0],
   'HTTP CONNECT proxy': async () => (await proxied(httpProxy))[0],
