@@ -19,6 +19,11 @@ const SUBCOMMANDS: readonly Row[] = [
   },
   { name: 'broker', summary: 'start a broker', load: () => import('./broker.ts') },
   {
+    name: 'bridge',
+    summary: 'an HTTP API before the broker, with a durable queue between',
+    load: () => import('./bridge.ts'),
+  },
+  {
     name: 'store',
     summary: "check, compact, export and import a broker's data folder",
     load: () => import('./store.ts'),
