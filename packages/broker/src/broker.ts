@@ -90,11 +90,11 @@ export class Broker implements RegistryHost {
   /** Writes down what has to survive; undefined without a data folder. */
   journal: Journal | undefined = undefined
   readonly wills: Wills
+  /** Writes down who came and did what; undefined: nobody wants it. */
+  audit: Audit | undefined = undefined
   private storage: Storage | undefined = undefined
   private readonly listeners = new Set<Listener>()
   private sweeper: NodeJS.Timeout | undefined = undefined
-  /** Writes down who came and did what; undefined: nobody wants it. */
-  audit: Audit | undefined = undefined
   private whenGone: () => void = () => undefined
   private sysTree: SysTree | undefined = undefined
   private sysTimer: NodeJS.Timeout | undefined = undefined
@@ -160,14 +160,14 @@ export class Broker implements RegistryHost {
       const asksWho =
         this.door.asksWho(access) || tls?.requireCertificate === true || tls?.pskFile !== undefined
       checkExposure({ host, hasTls: tls !== undefined, asksWho, insecure })
-      const report: Report = (from, why) =>
+      const report: Report = (from, why) => {
         this.notices.warn({ from }, from === undefined ? why : `client at ${from}: ${why}`)
+        this.audit?.turnedAway(from, why)
+      }
       return this.addListener(
         await open((stream) => this.acceptFrom(stream, access, options), report),
         access,
       )
-        this.audit?.turnedAway(from, why)
-      }
     } catch (error) {
       this.door.release(access)
       throw error
@@ -179,34 +179,34 @@ export class Broker implements RegistryHost {
    *  @throws StorageError saying which process has the folder, or what is wrong with it; Error naming a file */
   async open(): Promise<void> {
     await this.door.open()
+    await this.openAudit()
     const { data } = this.options
     if (data === undefined || this.storage !== undefined) return
     const { sessions, router, retained, wills, logger } = this
     const parts = { sessions, router, retained, wills, host: this, now: this.now() }
-    await this.openAudit()
     this.storage = openStorage(data, this.options, parts, logger)
     this.journal = retained.journal = wills.journal = this.storage.journal
     this.startSweeping()
   }
 
-  /** Reads certificates, password files, ACLs and keys again; connections stay, but those whose user is gone or has
-   *  another password. It happens by itself when a file changes.
-   *  @returns a line for each fault: what was in force before still is */
-  async reload(): Promise<string[]> {
   private async openAudit(): Promise<void> {
     const { audit = {} } = this.options
     const failed = (why: string): void => this.logger.error({ why }, `the audit log is not written: ${why}`)
     this.audit ??= await Audit.open(audit, this.now, failed)
   }
 
+  /** Reads certificates, password files, ACLs and keys again; connections stay, but those whose user is gone or has
+   *  another password. It happens by itself when a file changes.
+   *  @returns a line for each fault: what was in force before still is */
+  async reload(): Promise<string[]> {
     const faults = await this.door.reload()
     for (const listener of this.listeners) faults.push(...((await listener.reload?.()) ?? []))
+    await this.audit?.reopen()
+    this.audit?.reloaded({}, faults)
     return faults
   }
 
   /** Forgets who may do what: the rules have changed. */
-    await this.audit?.reopen()
-    this.audit?.reloaded({}, faults)
   rulesChanged(): void {
     this.permissions.changed()
     const limited = this.hooks.decides || this.door.decides
@@ -340,11 +340,11 @@ export class Broker implements RegistryHost {
   disconnect(clientId: string, reasonCode: ReasonCode = 0x98): boolean {
     const connection = this.sessions.get(clientId)?.connection
     if (connection === undefined) return false
+    this.audit?.administered('disconnect', { clientId })
     connection.disconnect(reasonCode, 'disconnected by the operator')
     return true
   }
 
-    this.audit?.administered('disconnect', { clientId })
   /** What there is to count, read now. */
   figures(): Figures {
     return this.counters.read(this)
@@ -368,11 +368,11 @@ export class Broker implements RegistryHost {
     this.sweeper = undefined
     clearInterval(this.sysTimer)
     await this.storage?.close()
+    await this.audit?.close()
   }
 
   /** Settles when the last connection has closed, or does not within a time that its peer could have used. */
   private allGone(): Promise<void> {
-    await this.audit?.close()
     if (this.connections.size === 0) return Promise.resolve()
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, CLOSE_MS)
@@ -426,19 +426,19 @@ export class Broker implements RegistryHost {
       { from, clientId: connection.claimedId, reasonCode },
       `${who} is refused (${code})${why === undefined ? '' : `: ${why}`}`,
     )
+    this.audit?.refused(auditClient(connection), reasonCode, why)
   }
 
   /** Says in the log what a client was not allowed, and by which rule. */
   denied({ clientId, username }: AclSubject, action: AclAction, topic: string, rule: string): void {
-    this.audit?.refused(auditClient(connection), reasonCode, why)
     const who = `client ${JSON.stringify(clientId)} (${username === undefined ? 'no user' : `user ${JSON.stringify(username)}`})`
     const message = `${who} may not ${action} ${JSON.stringify(topic)}: ${rule}`
     this.notices.warn({ clientId, username, action, topic, rule }, message)
+    this.audit?.denied({ clientId, username }, action, topic, rule)
   }
 
   /** The enhanced authentication of this name; undefined when there is none. */
   authenticator(method: string): Authenticator | undefined {
-    this.audit?.denied({ clientId, username }, action, topic, rule)
     return this.options.authenticators?.find((each) => each.method === method)
   }
 
@@ -489,12 +489,12 @@ export class Broker implements RegistryHost {
     const { counters, sessions, localSessions } = this
     counters.clientsMaximum = Math.max(counters.clientsMaximum, sessions.size - localSessions)
     this.logger.info({ clientId: connection.clientId, from: connection.stream.remoteAddress }, 'connected')
+    const { protocolVersion, stream } = connection
+    this.audit?.connected({ ...auditClient(connection), protocolVersion, subject: stream.tls?.subject })
   }
 
   /** Settles session and will of a connection that has just ended. */
   connectionEnded(connection: Connection, why: string): void {
-    const { protocolVersion, stream } = connection
-    this.audit?.connected({ ...auditClient(connection), protocolVersion, subject: stream.tls?.subject })
     const { session, will } = connection
     this.logger.info({ clientId: connection.clientId, why }, 'disconnected')
     if (session !== undefined && !connection.isLocal) {
@@ -610,10 +610,6 @@ export class Broker implements RegistryHost {
   }
 }
 
-/** What the broker says in its log; pino's shape. */
-export interface Logger {
-  info(data: object, message: string): void
-  warn(data: object, message: string): void
 /** A client by what it is called now, or by what it says that it is. */
 function auditClient({ session, claimedId, claimedUser, stream }: Connection): AuditClient {
   const from = stream.remoteAddress
@@ -621,6 +617,10 @@ function auditClient({ session, claimedId, claimedUser, stream }: Connection): A
   return { clientId: claimedId, username: claimedUser, from }
 }
 
+/** What the broker says in its log; pino's shape. */
+export interface Logger {
+  info(data: object, message: string): void
+  warn(data: object, message: string): void
   error(data: object, message: string): void
 }
 

@@ -3,9 +3,10 @@ import { Broker, type BrokerOptions, ConfiguredListeners, type Durability } from
 import { type Command, Option } from 'commander'
 import { collect, subcommand, whole, withEnvironment } from './command-line.ts'
 import { ConfigurationSource, isSaid, reload } from './configuration.ts'
+import { placesFor, withAccess } from './doors.ts'
 import { CommandError } from './faults.ts'
 import { leave } from './leave.ts'
-import { checkPort, LOOPBACKS, listenOn } from './listen.ts'
+import { checkPorts, LOOPBACKS, listenOn } from './listen.ts'
 import { LOG_LEVELS, type LogLevel, logger } from './log.ts'
 import { untilSignal } from './signals.ts'
 
@@ -17,6 +18,8 @@ export interface BrokerCommandOptions {
   readonly durability: Durability
   readonly durabilityInterval: number
   readonly logLevel: LogLevel
+  readonly tls?: string
+  readonly insecure?: true
 }
 
 export function define(): Command {
@@ -25,6 +28,11 @@ export function define(): Command {
     'Starts a broker, for MQTT 3.1, 3.1.1 and 5.0. SIGINT and SIGTERM end it.',
   )
   addBrokerOptions(command)
+    .option(
+      '--password-file <file>',
+      'users and passwords, by `pipit passwd` or mosquitto_passwd (default: passwords in the data folder, when it is there)',
+    )
+    .option('--acl-file <file>', "who may do what, in Mosquitto's format or in YAML")
     .option(
       '--config <file>',
       'a configuration file (YAML); what is said here or in the environment is stronger',
@@ -46,6 +54,11 @@ export function addBrokerOptions(command: Command): Command {
       collect,
     )
     .option('--data <folder>', 'the folder for what is to survive a restart', './pipit-data')
+    .option(
+      '--tls <folder>',
+      'the folder of server.crt, server.key and ca.crt, as `pipit cert dev` makes it (default: certs in the data folder, when it is there)',
+    )
+    .option('--insecure', 'listen on an address beyond this machine without passwords or TLS')
     .addOption(
       new Option(
         '--durability <when>',
@@ -65,8 +78,8 @@ export function addBrokerOptions(command: Command): Command {
 
 /** What the options say about the broker itself. */
 export function brokerOptions(given: BrokerCommandOptions): BrokerOptions {
-  const { data, durability, durabilityInterval, logLevel } = given
-  return { data, durability, durabilityIntervalMs: durabilityInterval, logger: logger(logLevel) }
+  const { data, durability, durabilityInterval, logLevel, insecure = false } = given
+  return { data, insecure, durability, durabilityIntervalMs: durabilityInterval, logger: logger(logLevel) }
 }
 
 /** Makes the data folder, and says when that cannot be. */
@@ -83,17 +96,20 @@ async function broker(given: BrokerCommandOptions, command: Command): Promise<vo
   const source = new ConfigurationSource(command)
   const { configuration, settings } = await source.read()
   source.settings = settings
-  const options = { data: './pipit-data', ...configuration.options, logger: logger(given.logLevel) }
+  const options = withAccess({
+    data: './pipit-data',
+    ...configuration.options,
+    logger: logger(given.logLevel),
+  })
   const isNamed = isSaid(command, 'port') || isSaid(command, 'bind') || configuration.listeners === undefined
-  if (isNamed) await checkPort(given.bind ?? LOOPBACKS, given.port)
+  const places = placesFor(given.bind ?? LOOPBACKS, given, isSaid(command, 'port'))
+  if (isNamed) await checkPorts(places)
   await makeDataFolder(options.data)
   const running = new Broker(options)
   await running.open()
   const listeners = new ConfiguredListeners(running)
   if (!isNamed) await listeners.apply(configuration.listeners ?? [])
-  const { addresses } = isNamed
-    ? await listenOn(running, given.bind ?? LOOPBACKS, given.port)
-    : { addresses: listeners.addresses }
+  const { addresses } = isNamed ? await listenOn(running, places) : { addresses: listeners.addresses }
   process.on('SIGHUP', () => void reload(source, running, isNamed ? undefined : listeners))
   console.log(`pipit broker: ready on ${addresses.join(' and ')}`)
   await ended

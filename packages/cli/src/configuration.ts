@@ -21,6 +21,9 @@ const KEYS = [
   ['data', 'data'],
   ['durability', 'durability'],
   ['durabilityInterval', 'durabilityIntervalMs'],
+  ['passwordFile', 'access.passwordFile'],
+  ['aclFile', 'access.aclFile'],
+  ['insecure', 'insecure'],
 ] as const
 
 /** Where a broker's configuration is read from, once and again: options over environment over file. */
@@ -77,7 +80,10 @@ export async function reload(
     if (listeners !== undefined && configuration.listeners !== undefined) {
       await listeners.apply(configuration.listeners)
     }
+    // The log has a line for each fault.
+    const faults = await broker.reload()
     const parts = [
+      ...(faults.length > 0 ? [`${faults.length} faults in files, which stay as they were`] : []),
       `taken: ${taken.join(', ') || 'no change'}`,
       ...(left.length > 0 ? [`only after a restart: ${left.join(', ')}`] : []),
     ]

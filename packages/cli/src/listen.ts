@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { Broker } from '@pipit/broker'
+import type { Place } from './doors.ts'
 import { CommandError, systemCode } from './faults.ts'
 
 /** Both loopback addresses: `localhost` is either, as the client's system likes it. */
@@ -12,46 +13,52 @@ export interface Listening {
   readonly addresses: readonly string[]
 }
 
-/** Listens on each host at one port; goes on without an address that this machine does not have, as long
- *  as there is one. Port 0 is any that is free on all.
+/** Listens at each place; goes on without an address that this machine does not have, as long as there is one.
+ *  Port 0 is any that is free on all.
  *  @throws CommandError naming the port and what to do */
-export async function listenOn(broker: Broker, hosts: readonly string[], port: number): Promise<Listening> {
+export async function listenOn(broker: Broker, places: readonly Place[]): Promise<Listening> {
   const listeners: Awaited<ReturnType<Broker['listen']>>[] = []
-  let chosen = port
-  for (const host of hosts) {
+  let chosen = 0
+  for (const place of places) {
+    const port = place.port === 0 ? chosen : place.port
     try {
-      const listener = await broker.listen({ port: chosen, host })
+      const listener = await broker.listen({ ...place, port })
       listeners.push(listener)
       chosen = listener.port
     } catch (error) {
       const code = systemCode(error, Object.keys(LISTEN_FAULTS))
-      if (MISSING.includes(code ?? '') && hosts.length > 1) continue
-      if (port === 0 && code === 'EADDRINUSE' && listeners.length > 0) {
+      if (MISSING.includes(code ?? '') && places.length > 1) continue
+      if (place.port === 0 && code === 'EADDRINUSE' && listeners.length > 0) {
         // Free on the first address, taken on this one: another try gets another port.
         await Promise.all(listeners.map((listener) => listener.close()))
-        return listenOn(broker, hosts, port)
+        return listenOn(broker, places)
       }
-      throw listenFault(error, code, host, chosen)
+      throw listenFault(error, code, place.host, port)
     }
   }
-  if (listeners.length === 0)
-    throw new CommandError(`this machine has none of the addresses ${hosts.join(', ')}`)
-  return { port: chosen, addresses: listeners.map((listener) => listener.address) }
+  const [first] = listeners
+  if (first === undefined) {
+    throw new CommandError(
+      `this machine has none of the addresses ${places.map(({ host }) => host).join(', ')}`,
+    )
+  }
+  const addresses = listeners.map(({ address, kind }) => (kind === 'tls' ? `tls://${address}` : address))
+  return { port: first.port, addresses }
 }
 
 /** Fails as `listenOn` would, before anything else is begun: of two brokers on one port and one data folder
  *  the second one hears of the port.
  *  @throws CommandError naming the port and what to do */
-export async function checkPort(hosts: readonly string[], port: number): Promise<void> {
-  if (port === 0) return
-  for (const host of hosts) {
+export async function checkPorts(places: readonly Place[]): Promise<void> {
+  for (const { host, port } of places) {
+    if (port === 0) continue
     const server = createServer()
     try {
       server.listen({ host, port })
       await once(server, 'listening')
     } catch (error) {
       const code = systemCode(error, Object.keys(LISTEN_FAULTS))
-      if (!MISSING.includes(code ?? '') || hosts.length === 1) throw listenFault(error, code, host, port)
+      if (!MISSING.includes(code ?? '') || places.length === 1) throw listenFault(error, code, host, port)
     } finally {
       // A server that never listened says so when it is closed.
       await new Promise((resolve) => server.close(resolve))
@@ -70,6 +77,9 @@ const LISTEN_FAULTS: Readonly<Record<string, (where: string, port: number) => st
 }
 
 function listenFault(error: unknown, code: string | undefined, host: string, port: number): CommandError {
+  // What is missing, and the commands that help, are said already.
+  if (systemCode(error, ['INSECURE_LISTENER']) !== undefined)
+    return new CommandError((error as Error).message)
   const where = address(host, port)
   const said = LISTEN_FAULTS[code ?? '']
   if (said !== undefined) return new CommandError(said(where, port))

@@ -28,6 +28,17 @@ const SUBCOMMANDS: readonly Row[] = [
     summary: "check, compact, export and import a broker's data folder",
     load: () => import('./store.ts'),
   },
+  {
+    name: 'passwd',
+    summary: 'add users to a password file, list and remove them',
+    load: () => import('./passwd.ts'),
+  },
+  {
+    name: 'cert',
+    summary: 'make certificates for development',
+    load: () => import('./cert.ts'),
+  },
+  { name: 'acl', summary: 'say what an ACL file allows, and by which line', load: () => import('./acl.ts') },
   { name: 'pub', summary: 'publish messages', load: () => import('./pub.ts') },
   { name: 'sub', summary: 'subscribe and print messages', load: () => import('./sub.ts') },
   { name: 'device', summary: 'run a device: a light in the terminal', load: () => import('./device.ts') },

@@ -8,10 +8,12 @@ import type { Command } from 'commander'
 import pc from 'picocolors'
 import { addBrokerOptions, type BrokerCommandOptions, brokerOptions, makeDataFolder } from './broker.ts'
 import { subcommand, withEnvironment } from './command-line.ts'
+import { isSaid } from './configuration.ts'
+import { placesFor, withAccess } from './doors.ts'
 import type { Target } from './faults.ts'
 import { leave } from './leave.ts'
 import { connectLight } from './light.ts'
-import { checkPort, LOOPBACKS, listenOn } from './listen.ts'
+import { checkPorts, LOOPBACKS, listenOn } from './listen.ts'
 import { untilSignal } from './signals.ts'
 import { hasColours, lightView } from './terminal.ts'
 
@@ -27,14 +29,21 @@ export function define(): Command {
   return withEnvironment(addBrokerOptions(command)).action(up)
 }
 
-async function up(given: UpOptions): Promise<void> {
+async function up(given: UpOptions, command: Command): Promise<void> {
   const ended = untilSignal()
   const hosts = given.bind ?? LOOPBACKS
-  await checkPort(hosts, given.port)
+  const places = placesFor(hosts, given, isSaid(command, 'port'))
+  await checkPorts(places)
   await makeDataFolder(given.data)
-  const broker = new Broker(brokerOptions(given))
+  // The two devices come in through loopback, which needs no password here.
+  const options = { ...brokerOptions(given), trace: given.demo === true }
+  const { access } = withAccess({ ...options, data: given.data })
+  const broker = new Broker(options)
   await broker.open()
-  const { port, addresses } = await listenOn(broker, hosts, given.port)
+  const { port, addresses } = await listenOn(
+    broker,
+    places.map((place) => (place.tls === undefined || access === undefined ? place : { ...place, access })),
+  )
   console.log(`Pipit is up: a broker on ${addresses.join(' and ')}. Ctrl-C ends it.`)
   const target = { host: reachable(hosts), port }
   let stopDemo: () => Promise<void> = async () => undefined
