@@ -4,7 +4,13 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { DeviceClient, type DeviceClientOptions, type ReceivedMessage, runCycle } from '@pipit/device'
+import {
+  DeviceClient,
+  type DeviceClientOptions,
+  type ReceivedMessage,
+  readConfiguration,
+  runCycle,
+} from '@pipit/device'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { lamp } from './device-client.ts'
 import { round } from './device-configuration.ts'
@@ -246,6 +252,21 @@ describe('as a reader runs them, without a broker', () => {
     const output = await example('device-configuration.ts', path)
     expect(output).toContain('porch: home/data/porch-dht22/temperature 21.5 (QoS 1)\n')
     expect(output).toContain('published: true\n')
+  })
+
+  test('charge.ts prints what the guide says', async () => {
+    const guide = readFileSync(join(import.meta.dirname, '../docs/guide/device.md'), 'utf8')
+    expect(guide).toContain(await example('charge.ts'))
+  })
+
+  test('device-config.json is a configuration with nothing left to say', () => {
+    const file = JSON.parse(readFileSync(join(import.meta.dirname, 'device-config.json'), 'utf8'))
+    expect(readConfiguration(file)).toMatchObject({
+      clientId: 'porch',
+      topicDataPrefix: 'home/porch',
+      topicConfig: 'home/porch/config',
+      loadConfigFromMqtt: true,
+    })
   })
 
   test('sleepy-sensor.ts in simulation reports a cycle and its charge', async () => {

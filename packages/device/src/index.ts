@@ -12,6 +12,8 @@ export {
 } from './client/publish-sensor-data.ts'
 export { clientOptionsOf, type SetupOptions, setupMqtt } from './client/setup-mqtt.ts'
 export { type Clock, type Random, systemClock, systemWallClock, type WallClock } from './clock.ts'
+export { type DeviceConfiguration, readConfiguration } from './configuration/configuration.ts'
+export { ConfigurationError, type ConfigurationFault } from './configuration/errors.ts'
 export {
   type ConfigurationFile,
   type ConfigurationStore,
