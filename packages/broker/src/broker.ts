@@ -32,6 +32,7 @@ import { Counters, type Figures } from './metrics/figures.ts'
 import { type DropReason, LossLedger } from './metrics/ledger.ts'
 import { prometheusText } from './metrics/prometheus.ts'
 import { SysTree } from './metrics/sys-tree.ts'
+import { Tracer } from './metrics/trace.ts'
 import { Notices } from './notices.ts'
 import { type BrokerOptions, checkedLimits, type Limits } from './options.ts'
 import { Retained } from './retained/retained.ts'
@@ -83,6 +84,8 @@ export class Broker implements RegistryHost {
   readonly plainPublish: boolean
   readonly now: () => number
   readonly logger: Logger
+  /** Follows messages that ask for it; undefined unless the option says so. */
+  readonly tracer: Tracer | undefined
   readonly connections = new Set<Connection>()
   readonly counters: Counters
   /** Subscribers in this process. */
@@ -109,6 +112,7 @@ export class Broker implements RegistryHost {
     this.maximumQoS = options.maximumQoS ?? 2
     this.logger = options.logger ?? SILENT
     this.now = options.now ?? Date.now
+    this.tracer = options.trace === true ? new Tracer((topic, text) => this.publish(topic, text)) : undefined
     this.reader = new Reader(this.strict)
     this.router = new Router(options.sharedStrategy ?? 'round-robin', (topic) => this.durabilityOf(topic))
     this.sessions = new SessionRegistry(this, this.router)

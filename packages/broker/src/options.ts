@@ -143,6 +143,9 @@ export interface BrokerOptions extends Hooks {
   readonly audit?: AuditOptions
   /** Seconds between updates of the topics $SYS/broker/…; 0: there are none. Default 10. */
   readonly sysInterval?: number
+  /** Tell the times of a PUBLISH with the User Property `pipit-trace` on `$SYS/broker/trace/<its value>`: when it was
+   *  received, routed and written. Default false. */
+  readonly trace?: boolean
   /** Where events are logged; default: nowhere. */
   readonly logger?: Logger
   /** The clock, milliseconds since the epoch; default Date.now. */

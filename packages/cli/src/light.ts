@@ -1,5 +1,6 @@
 import { type ClientOptions, connect, type MqttClient } from '@pipit/client'
 import { LightCommandError, type RunningLight, runLight, statusWill } from '@pipit/device'
+import { machineClock } from '@pipit/device/node'
 import { connectFault, type Target } from './faults.ts'
 import { address } from './listen.ts'
 import type { LightView } from './terminal.ts'
@@ -34,6 +35,7 @@ export async function connectLight(
   client.onConnect(() => view.note(`light: connected to ${where} again`))
   const light = await runLight(client, {
     prefix,
+    traceClock: machineClock(),
     onShow: (colour, state) => view.show(colour, state),
     onFault: (error) => {
       const what = error instanceof LightCommandError ? 'light: refused: ' : 'light: '

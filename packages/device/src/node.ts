@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto'
+import { readFileSync, readlinkSync } from 'node:fs'
 import { open, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import type { ConfigurationFile, ConfigurationStore } from './configuration/store.ts'
 import { messagesIn } from './cycle/kept.ts'
 import type { KeptMessages } from './cycle/types.ts'
+import type { TraceClock } from './lights/trace.ts'
 
 /** Keeps the configuration in a JSON file. What is saved is whole at any moment: it is written beside the file,
  *  brought to disk and put in its place by its name. Mode, links and indentation of the file stay.
@@ -106,5 +109,27 @@ async function syncFolder(folder: string): Promise<void> {
     // Some file systems have no sync of folders; they keep names in order themselves.
   } finally {
     await handle.close()
+  }
+}
+
+/** The clock that all processes of this machine share (`process.hrtime`). Its name is that of the broker's: on Linux
+ *  the kernel since it started, and the time namespace; elsewhere the machine's. */
+export function machineClock(): TraceClock {
+  return { name: clockName(), now: () => Number(process.hrtime.bigint()) / 1000 }
+}
+
+function clockName(): string {
+  try {
+    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${timeNamespace()}`.trim()
+  } catch {
+    return hostname()
+  }
+}
+
+function timeNamespace(): string {
+  try {
+    return readlinkSync('/proc/self/ns/time')
+  } catch {
+    return ''
   }
 }

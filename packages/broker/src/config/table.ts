@@ -512,6 +512,13 @@ const GENERAL: readonly OptionRow[] = [
     reload: 'at once',
     text: 'Seconds between updates of the topics `$SYS/broker/…`; 0: there are none.',
   },
+  {
+    key: 'trace',
+    type: flag,
+    fallback: false,
+    reload: 'restart',
+    text: 'Tell the times of a PUBLISH with the User Property `pipit-trace` on `$SYS/broker/trace/…`, for `pipit trace`.',
+  },
 ]
 
 type LimitRow = readonly [name: keyof Limits, text: string, type?: OptionType, reload?: Reload]

@@ -168,6 +168,8 @@ function entryFor(connection: Connection, topic: string): TopicEntry {
 
 function publishDecoded(connection: Connection, first: number): void {
   const { frames, broker } = connection
+  const { tracer } = broker
+  const received = tracer === undefined ? 0 : tracer.now()
   frames.own()
   const packet = connection.decode(first) as Publish
   connection.publishesReceived++
@@ -177,7 +179,14 @@ function publishDecoded(connection: Connection, first: number): void {
   const entry = connection.topics.find(bytes, 0, bytes.length) ?? entryFor(connection, topic)
   if (entry.route.generation !== broker.router.generation) broker.router.refresh(entry.route)
   const message = messageOf(connection, packet, topic, frames.bytes)
-  const accept = (): void => acceptMessage(connection, message, packet.packetId, entry)
+  const accept = (): void => {
+    acceptMessage(connection, message, packet.packetId, entry)
+    // At QoS 2 the message is ours now, and goes on when it is released.
+    if (tracer !== undefined && packet.qos < 2) {
+      const receivers = entry.allowed ? entry.route.targets.length + entry.route.groups.length : 0
+      tracer.routed(topic, packet.properties?.userProperties, received, receivers)
+    }
+  }
   const isDecided = entry.rulesGeneration === broker.permissions.generation
   const decided = isDecided ? undefined : broker.permissions.decide(connection.session!, entry)
   if (decided === undefined) accept()
