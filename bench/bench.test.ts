@@ -55,3 +55,13 @@ test('client: both libraries publish and receive in a case, and the ratio is sho
     expect(output).toMatch(new RegExp(`^${name} bytes +[\\d,]+ +[\\d,]+ +\\d+\\.\\d$`, 'm'))
   }
 })
+
+test('collectors: starts, envelopes and strokes are measured, and nothing is dropped', {
+  timeout: 120_000,
+}, async () => {
+  const output = await bench('collectors', '--quick').catch((error: { stdout: string }) => error.stdout)
+  expect(output).toMatch(/^start\(\), silent broker, longest of 20 +[\d.]+ ms/m)
+  expect(output).toMatch(/^mesh, 20000 envelopes to the file +\d+ a CPU second/m)
+  expect(output).toMatch(/^strokes stored, 3 s +\d+ a second/m)
+  expect(output).toMatch(/^ {2}dropped, most in memory +0, \d+ records/m)
+})

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
@@ -8,6 +9,15 @@ import { connect as connectClient } from '@pipit/client'
 import { LightningCollector, MeshCollector, query, Store } from '@pipit/collectors'
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
 import { freePort, Processes } from './processes.ts'
+
+const LAUNCHER = join(import.meta.dirname, '../bin/pipit.js')
+/** Why there is no test in a terminal; undefined where there can be. */
+const noTerminals =
+  spawnSync('script', ['--version']).stdout?.toString().includes('util-linux') === true
+    ? undefined
+    : 'skipped: script of util-linux is not installed'
+
+const ERASE = '\r\x1b[2K'
 
 const processes = new Processes()
 afterAll(() => processes.end())
@@ -187,6 +197,27 @@ describe('pipit collect', () => {
     const writes = await processes.done(['collect', 'query', '--db', db, 'DELETE FROM strokes'])
     expect(writes).toMatchObject({ code: 1, stderr: expect.stringContaining('begins with SELECT') })
   })
+
+  test.skipIf(noTerminals !== undefined)(
+    `in a terminal it draws a line that changes (${noTerminals ?? 'script'})`,
+    async () => {
+      const db = join(testFolder(), 'storm.db')
+      const pipit = [process.execPath, '--conditions=@pipit/source', LAUNCHER, 'collect', 'lightning']
+      const command = [...pipit, '--simulate', '--db', db, '--lat', '48.2', '--lon', '16.4']
+      const quoted = command.map((word) => `'${word}'`).join(' ')
+      const env = { TERM: 'xterm', NO_COLOR: '', SHELL: '/bin/sh' }
+      const running = processes.run('script', ['-qefc', `stty cols 200; exec ${quoted}`, '/dev/null'], env)
+      // Two pictures of the line, one over the other, with more strokes in the second.
+      await running.says(/[1-9]\d* messages/)
+      await running.says(/strokes\/min.*\r.*strokes\/min/)
+      running.child.stdin?.write('\x03')
+      expect(await running.ended).toBe(0)
+      expect(running.stdout).toContain(`${ERASE}lightning: idle | 0 attempts | `)
+      // The line is gone behind it.
+      const last = running.stdout.split(ERASE).at(-1)
+      expect(last).toMatch(/^lightning: stopped; \d+ records written, 0 dropped\r\n$/)
+    },
+  )
 
   test('mesh waits for a broker that is not there yet', async () => {
     const db = join(testFolder(), 'mesh.db')

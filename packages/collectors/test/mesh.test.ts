@@ -221,7 +221,7 @@ describe('legacy JSON', () => {
 
   test('is made of a protobuf message in the old shape', () => {
     const payload = envelope(laid, { decoded: data(71, neighborInfo(NODE, [[5, 1.5]])) })
-    const message = readPacket(ServiceEnvelope.decode(payload), [])
+    const message = readPacket(ServiceEnvelope.decode(payload), undefined)
     if (typeof message === 'string') throw new Error(message)
     expect(JSON.parse(toLegacyJson(message, 0) ?? '')).toEqual({
       ...{ channel: 8, from: NODE, hop_start: 5, hops_away: 2, id: laid.id, rssi: -90, sender: '!0000beef' },
