@@ -34,17 +34,21 @@ const clientSide: Plugin = {
   name: 'client side',
   setup({ onResolve }) {
     onResolve({ filter: /^@pipit\/protocol$/ }, () => ({ path: small }))
+    const buffer = join(client, 'src', 'transport', 'page-write-buffer.ts')
+    onResolve({ filter: /\/write-buffer\.ts$/ }, () => ({ path: buffer }))
   },
 }
 
-/** Leaves out what a page can do without: fields that begin undefined, and in texts the statements' ids. */
+/** Leaves out what a page can do without: fields that begin undefined, and in texts of errors the
+ *  statements' ids and, behind a semicolon, what would be right. */
 const shorter: Plugin = {
   name: 'shorter',
   setup({ onLoad }) {
     onLoad({ filter: /\/src\/.*\.ts$/ }, ({ path }) => ({
       contents: readFileSync(path, 'utf8')
         .replace(/^( {2}(?:private |readonly )*\w+: .*) = undefined$/gm, '$1')
-        .replace(/ \[MQTT-[\d.-]+\]/g, ''),
+        .replace(/ \[MQTT-[\d.-]+\]/g, '')
+        .replace(/(Error\(\s*(?:`[^`;]*|'[^';]*));[^`']*/g, '$1'),
       loader: 'ts',
     }))
   },

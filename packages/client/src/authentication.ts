@@ -1,6 +1,6 @@
 import { type Auth, type AuthProperties, type ConnectProperties, ProtocolError } from '@pipit/protocol'
-import type { Authenticator } from './authenticator.ts'
-import { AuthenticationError, ConnectionLostError, NotSupportedError } from './errors.ts'
+import { AuthenticationError, type Authenticator } from './authenticator.ts'
+import { ConnectionLostError, NotSupportedError } from './errors.ts'
 import type { Link } from './link.ts'
 import { Operation } from './operation.ts'
 

@@ -50,13 +50,6 @@ export class TimeoutError extends MqttError {
   }
 }
 
-/** A message waited longer than its Message Expiry Interval and was not sent. */
-export class MessageExpiredError extends MqttError {
-  constructor(message: string) {
-    super('MESSAGE_EXPIRED', message)
-  }
-}
-
 /** A packet larger than the server's Maximum Packet Size was not sent.
  *  @see MQTT 5.0, 3.2.2.3.6 */
 export class PacketTooLargeError extends MqttError {
@@ -86,35 +79,10 @@ export class MessageDroppedError extends MqttError {
   }
 }
 
-/** A message that ended the connection several times in the same way and is not sent again. */
-export class PoisonMessageError extends MqttError {
-  /** How often the connection ended on it. */
-  readonly times: number
-
-  constructor(message: string, times: number, cause: unknown, reasonCode?: ReasonCode) {
-    super('POISON_MESSAGE', message, { cause, reasonCode })
-    this.times = times
-  }
-}
-
-/** Enhanced authentication failed on our side: the server's proof is wrong, or there is none. */
-export class AuthenticationError extends MqttError {
-  constructor(message: string, cause?: unknown) {
-    super('AUTHENTICATION_FAILED', message, { cause, reasonCode: 0x87 })
-  }
-}
-
 /** `Not authorized (0x87): reason string`, as far as there is one. */
 export function describeReason(reasonCode: number, reasonString?: string): string {
   const name = `${reasonCodeName(reasonCode)} (0x${reasonCode.toString(16).padStart(2, '0')})`
   return reasonString === undefined ? name : `${name}: ${reasonString}`
-}
-
-/** The store could not keep what it was given. */
-export class StoreError extends MqttError {
-  constructor(message: string, cause?: unknown) {
-    super('STORE_FAILED', message, { cause })
-  }
 }
 
 /** What was asked for needs another protocol version, or something the server does not have. */

@@ -1,4 +1,4 @@
-import { MessageExpiredError } from './errors.ts'
+import { MqttError } from '@pipit/protocol'
 import type { Platform } from './platform.ts'
 import { Publication } from './publication.ts'
 
@@ -50,5 +50,12 @@ export class Expiry {
 
   private secondsWaited(publication: Publication): number {
     return publication.queuedAt === 0 ? 0 : Math.floor((this.platform.now() - publication.queuedAt) / 1000)
+  }
+}
+
+/** A message waited longer than its Message Expiry Interval and was not sent. */
+export class MessageExpiredError extends MqttError {
+  constructor(message: string) {
+    super('MESSAGE_EXPIRED', message)
   }
 }

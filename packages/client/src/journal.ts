@@ -7,9 +7,8 @@ import {
   Parser,
   type PublishProperties,
 } from '@pipit/protocol'
-import { StoreError } from './errors.ts'
 import { Publication } from './publication.ts'
-import type { Store } from './store/store.ts'
+import { type Store, StoreError } from './store/store.ts'
 
 /** What an earlier process left. */
 export interface Restored {

@@ -14,13 +14,9 @@ export {
 } from '@pipit/protocol'
 export * from './browser.ts'
 export {
-  AuthenticationError,
   ConnectionLostError,
   describeReason as _describeReason,
-  MessageExpiredError,
   NotSupportedError,
-  PoisonMessageError,
-  StoreError,
 } from './errors.ts'
 export { HandlerSink as _HandlerSink } from './handler-sink.ts'
 export { Operation as _Operation } from './operation.ts'

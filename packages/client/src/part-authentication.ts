@@ -1,7 +1,7 @@
 import { Authentication } from './authentication.ts'
 import type { Parts } from './parts.ts'
 
-export type { Authenticator } from './authenticator.ts'
+export { AuthenticationError, type Authenticator } from './authenticator.ts'
 export { type ScramOptions, scramSha256 } from './scram.ts'
 
 /** The part with which a client takes the option `authenticator`, and has `reauthenticate`. */

@@ -1,5 +1,5 @@
-import { AWAITING_PUBCOMP, type Outbound } from '@pipit/protocol'
-import { ConnectionLostError, describeReason, PoisonMessageError } from './errors.ts'
+import { AWAITING_PUBCOMP, MqttError, type Outbound, type ReasonCode } from '@pipit/protocol'
+import { ConnectionLostError, describeReason } from './errors.ts'
 import type { Link } from './link.ts'
 import type { Publication } from './publication.ts'
 
@@ -80,4 +80,15 @@ function signatureOf(error: unknown): string | undefined {
   if (error.reasonCode !== undefined) return `DISCONNECT ${describeReason(error.reasonCode)}`
   const code = (error.cause as { code?: unknown } | undefined)?.code
   return error.cause === undefined || CLOSED_BY_PEER.has(code) ? 'closed' : undefined
+}
+
+/** A message that ended the connection several times in the same way and is not sent again. */
+export class PoisonMessageError extends MqttError {
+  /** How often the connection ended on it. */
+  readonly times: number
+
+  constructor(message: string, times: number, cause: unknown, reasonCode?: ReasonCode) {
+    super('POISON_MESSAGE', message, { cause, reasonCode })
+    this.times = times
+  }
 }

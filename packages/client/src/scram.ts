@@ -1,5 +1,4 @@
-import type { Authenticator } from './authenticator.ts'
-import { AuthenticationError } from './errors.ts'
+import { AuthenticationError, type Authenticator } from './authenticator.ts'
 
 export interface ScramOptions {
   readonly username: string

@@ -1,8 +1,7 @@
 import { type FileHandle, mkdir, open, readFile, rename, unlink, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { StoreError } from '../errors.ts'
 import { HEADER, readLog, recordOf } from './log-format.ts'
-import type { Store } from './store.ts'
+import { type Store, StoreError } from './store.ts'
 
 /** The log is rewritten when it is this large and mostly of the past. */
 const COMPACT_BYTES = 1_048_576

@@ -1,5 +1,4 @@
-import { StoreError } from '../errors.ts'
-import type { Store } from './store.ts'
+import { type Store, StoreError } from './store.ts'
 
 /** What is used of IndexedDB; the types of the page are not needed to compile. */
 interface Request<T> {

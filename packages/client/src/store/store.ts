@@ -1,3 +1,5 @@
+import { MqttError } from '@pipit/protocol'
+
 /** Keeps a session's records over the end of the process. Records are small and named by short keys.
  *  Every store passes one contract suite (test/stores.test.ts). */
 export interface Store {
@@ -10,4 +12,11 @@ export interface Store {
   commit(): Promise<void>
   /** Commits and closes. */
   close(): Promise<void>
+}
+
+/** The store could not keep what it was given. */
+export class StoreError extends MqttError {
+  constructor(message: string, cause?: unknown) {
+    super('STORE_FAILED', message, { cause })
+  }
 }

@@ -1,9 +1,8 @@
-import { encodedLength, encodeInto, type Packet, Parser, type ProtocolVersion } from '@pipit/protocol'
+import { type Packet, Parser, type ProtocolVersion } from '@pipit/protocol'
 import { ConnectionLostError } from '../errors.ts'
 import type { ByteStream } from './stream.ts'
+import { WriteBuffer } from './write-buffer.ts'
 
-/** Size of the buffer that the packets of one turn are written into. */
-const BUFFER_BYTES = 65536
 /** From here on `writePacket` waits. */
 const HIGH_WATER_BYTES = 262144
 /** A reader that is this many chunks behind stops the stream. */
@@ -39,10 +38,8 @@ export class PacketTransport {
   private interruption: unknown = undefined
   private open = true
 
-  private buffer: Uint8Array = new Uint8Array(4096)
-  private used = 0
-  private spare: Uint8Array | undefined = undefined
-  private inWriting: Uint8Array | undefined = undefined
+  private readonly buffer = new WriteBuffer()
+  private inWriting = false
   /** Bytes handed to the stream that it still holds. */
   private writing = 0
   private flushPlanned = false
@@ -67,7 +64,7 @@ export class PacketTransport {
 
   /** False above the high-water mark, until the stream has taken what is buffered. */
   get writable(): boolean {
-    return this.used + this.writing < HIGH_WATER_BYTES
+    return this.buffer.used + this.writing < HIGH_WATER_BYTES
   }
 
   /** Says whether the stream is still open. */
@@ -107,7 +104,9 @@ export class PacketTransport {
    *  @throws TypeError, RangeError for what MQTT cannot carry; nothing is written then */
   writePacket(packet: Packet): Promise<void> | undefined {
     if (!this.open || this.ending) return undefined
-    this.encodePacket(packet)
+    const { buffer, version } = this
+    if (!this.inWriting && buffer.isFullFor(packet, version)) this.send()
+    buffer.add(packet, version)
     if (!this.flushPlanned) {
       this.flushPlanned = true
       this.options.defer(this.flushNow)
@@ -188,55 +187,29 @@ export class PacketTransport {
     for (const resolve of this.ended) resolve()
   }
 
-  private encodePacket(packet: Packet): void {
-    const room = this.buffer.length - this.used
-    const bound = upperBound(packet)
-    if (bound > room) {
-      const length = encodedLength(packet, this.version)
-      if (length > room) this.makeRoom(length)
-    }
-    this.used = encodeInto(packet, this.version, this.buffer, this.used)
-  }
-
-  /** Room for one packet behind what is buffered: by sending that, or by a larger buffer. */
-  private makeRoom(length: number): void {
-    if (this.used > 0 && this.inWriting === undefined && this.used >= BUFFER_BYTES / 2) this.send()
-    if (this.buffer.length - this.used >= length) return
-    let size = Math.max(this.buffer.length, 4096)
-    while (size < this.used + length) size *= 2
-    const larger = new Uint8Array(size)
-    larger.set(this.buffer.subarray(0, this.used))
-    this.buffer = larger
-  }
-
   private readonly flushNow = (): void => {
     this.flushPlanned = false
     if (!this.open) return
     // One write at a time: meanwhile the other buffer fills, and the next write is larger.
-    if (this.inWriting !== undefined) return
-    if (this.used > 0) this.send()
+    if (this.inWriting) return
+    if (this.buffer.used > 0) this.send()
     else if (this.ending) this.stream.end()
   }
 
   private send(): void {
-    const bytes = this.buffer
-    const length = this.used
-    this.buffer = this.spare ?? new Uint8Array(bytes.length > BUFFER_BYTES ? BUFFER_BYTES : bytes.length)
-    this.spare = undefined
-    this.used = 0
-    this.inWriting = bytes
-    this.writing = length
-    this.bytesSent += length
+    const bytes = this.buffer.take()
+    this.inWriting = true
+    this.writing = bytes.length
+    this.bytesSent += bytes.length
     this.lastSent = this.options.now()
-    this.stream.write(length === bytes.length ? bytes : bytes.subarray(0, length), this.written)
+    this.stream.write(bytes, this.written)
   }
 
   private readonly written = (): void => {
-    const bytes = this.inWriting
-    if (bytes !== undefined && bytes.length <= BUFFER_BYTES) this.spare = bytes
-    this.inWriting = undefined
+    this.buffer.giveBack()
+    this.inWriting = false
     this.writing = 0
-    if (this.used > 0) this.send()
+    if (this.buffer.used > 0) this.send()
     else if (this.ending) this.stream.end()
     if (this.writable) this.releaseDrained()
   }
@@ -248,22 +221,5 @@ export class PacketTransport {
       for (const resolve of waiters) resolve()
     }
     this.onWritable?.()
-  }
-}
-
-/** At least what a small packet takes, without measuring it. */
-function upperBound(packet: Packet): number {
-  switch (packet.type) {
-    case 'PUBLISH':
-      return packet.properties === undefined
-        ? packet.topic.length * 3 + packet.payload.length + 10
-        : Number.POSITIVE_INFINITY
-    case 'PUBACK':
-    case 'PUBREC':
-    case 'PUBREL':
-    case 'PUBCOMP':
-      return packet.properties === undefined ? 5 : Number.POSITIVE_INFINITY
-    default:
-      return Number.POSITIVE_INFINITY
   }
 }

@@ -1,4 +1,4 @@
-import { matches } from '../topics/filters.ts'
+import { matches } from './filters.ts'
 
 /** Compares a topic with one filter after the other: a page has few. @see topics/subscription-index.ts */
 export class SubscriptionIndex<S extends object> {
