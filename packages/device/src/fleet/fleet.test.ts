@@ -173,6 +173,24 @@ test('a broker that forgets what it acknowledged is found out', async () => {
   expect(text).toContain(`${summary.lostReadings} though acknowledged`)
 })
 
+test('end() ends a run early, and an outage with it', async () => {
+  const { scenario } = checkScenario({ count: 5, duration: '1d', outages: [{ at: '1h', for: '10h' }] })
+  const clock = new VirtualClock()
+  const fleet = new Fleet({ scenario, clock })
+  const world = new ModelWorld(scenario, clock, fleet.filter, fleet.collected)
+  let isDone = false
+  const running = fleet.run(world).finally(() => {
+    isDone = true
+  })
+  clock.after(5_400_000, fleet.end)
+  while (!isDone) await clock.run(clock.now() + 60_000, settled)
+  const summary = await running
+  expect(summary.durationMs).toBe(5_400_000)
+  expect(clock.now()).toBeLessThan(2 * 3_600_000)
+  expect(summary.lostReadings).toBe(0)
+  expect(summary.readings.kept).toBeGreaterThan(0)
+})
+
 test('what the rig could not do is a fault of the summary', async () => {
   const { scenario } = checkScenario({ count: 1, duration: '10m', outages: [{ at: '1m', for: '1m' }] })
   const clock = new VirtualClock()

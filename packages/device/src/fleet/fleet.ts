@@ -43,6 +43,12 @@ export class Fleet {
   private outage: Outage | undefined = undefined
   private outagesHeld = 0
   private readonly faults: string[] = []
+  /** Ends the run before its time: devices that are awake go to sleep, and the summary is of what was. */
+  end: () => void = () => {}
+  private readonly ended = new Promise<void>((resolve) => {
+    this.end = resolve
+  })
+  private endedAt = 0
 
   constructor({ scenario, clock, radioClock = clock, onEvent }: FleetOptions) {
     this.scenario = scenario
@@ -79,10 +85,16 @@ export class Fleet {
     for (const outage of scenario.outages) this.at(outage.at, () => void this.hold(world, outage))
     for (const brownOut of scenario.brownOuts) this.at(brownOut.at, () => this.brownOut(brownOut))
     for (const rollOut of scenario.rollOut) this.at(rollOut.at, () => void this.rollOut(world, rollOut))
-    await this.pause(scenario.duration - (parts.clock.now() - parts.begun))
+    await Promise.race([this.pause(scenario.duration - (parts.clock.now() - parts.begun)), this.ended])
+    this.endedAt = parts.clock.now() - parts.begun
     await Promise.all(this.devices.map((device) => device.stop()))
     await this.drained()
     return this.summary()
+  }
+
+  /** Notes what went wrong with the rig itself. */
+  fault(message: string): void {
+    this.faults.push(message)
   }
 
   progress(): FleetProgress {
@@ -101,6 +113,7 @@ export class Fleet {
     const { devices, faults, outagesHeld } = this
     const { ledger, log } = this.parts
     return summaryOf(this.scenario, devices, ledger.account(), {
+      durationMs: this.endedAt,
       outagesHeld,
       faults,
       events: log.count,
@@ -113,7 +126,7 @@ export class Fleet {
     this.outagesHeld++
     this.log('broker', outage.kind === 'restart' ? 'is killed' : 'cannot be reached')
     await this.noted(world.fail(outage))
-    await this.pause(outage.for)
+    await Promise.race([this.pause(outage.for), this.ended])
     await this.noted(world.recover(outage))
     this.log('broker', 'is back')
     this.outage = undefined
@@ -141,7 +154,7 @@ export class Fleet {
     const { ledger } = this.parts
     let owed = ledger.owed
     for (let waited = 0; (owed > 0 || this.outage !== undefined) && waited < PATIENCE_MS; waited += LOOK_MS) {
-      await this.pause(LOOK_MS)
+      await this.pause(LOOK_MS, this.parts.radioClock)
       const now = ledger.owed
       if (now < owed || this.outage !== undefined) waited = 0
       owed = now
@@ -152,14 +165,14 @@ export class Fleet {
     this.parts.clock.after(ms, work)
   }
 
-  private pause(ms: number): Promise<void> {
-    return new Promise((resolve) => this.parts.clock.after(ms, resolve))
+  private pause(ms: number, clock = this.parts.clock): Promise<void> {
+    return new Promise((resolve) => clock.after(ms, resolve))
   }
 
   /** What the world could not do is said in the summary. */
   private async noted(work: Promise<unknown>): Promise<void> {
     await work.catch((error: unknown) => {
-      this.faults.push(error instanceof Error ? error.message : String(error))
+      this.fault(error instanceof Error ? error.message : String(error))
     })
   }
 

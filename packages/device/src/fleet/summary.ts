@@ -40,6 +40,7 @@ interface Device {
 }
 
 interface Rest {
+  readonly durationMs: number
   readonly outagesHeld: number
   readonly faults: readonly string[]
   readonly events: number
@@ -56,12 +57,12 @@ export function summaryOf(
 ): FleetSummary {
   const sum = (of: (figures: DeviceFigures) => number): number =>
     devices.reduce((total, { figures }) => total + of(figures), 0)
-  const days = scenario.duration / DAY
+  const days = rest.durationMs / DAY
   return {
     scenario: scenario.name,
     seed: scenario.seed,
     devices: devices.length,
-    durationMs: scenario.duration,
+    durationMs: rest.durationMs,
     readings,
     lostReadings: lostReadings(readings),
     wakes: sum(({ wakes }) => wakes),

@@ -1,0 +1,202 @@
+import { connect } from 'node:net'
+import { type ByteStream, NodeStream, type StreamReceiver, type Transport } from '@pipit/client'
+import { Direction, type NetworkConditions, type Passage, type Random } from '@pipit/device'
+
+/** Bytes of TCP's first segment, which a link may lose as any other. */
+const SYN_BYTES = 60
+
+/** A lossy link in front of one device: real TCP, whose bytes are held up as long as the loss of their segments would
+ *  hold them up, and whose connections break where TCP would give up. */
+export class LossyLink {
+  delays = 0
+  private readonly conditions: NetworkConditions
+  private readonly random: Random
+  private readonly isDark: (at: number) => boolean
+  private stream: LossyStream | undefined = undefined
+
+  /** @param isDark says whether the link carries nothing at that moment, by `performance.now()` */
+  constructor(conditions: NetworkConditions, random: Random, isDark: (at: number) => boolean) {
+    this.conditions = conditions
+    this.random = random
+    this.isDark = isDark
+  }
+
+  readonly transport: Transport = async ({ url }, signal) => {
+    const { conditions } = this
+    const [up, down] = [this.direction(), this.direction()]
+    await this.carried(up, SYN_BYTES, signal)
+    const socket = connect({
+      host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
+      port: Number(url.port || 1883),
+      noDelay: true,
+    })
+    await new Promise<void>((resolve, reject) => {
+      const aborted = (): void => {
+        socket.destroy()
+        reject(signal.reason)
+      }
+      signal.addEventListener('abort', aborted, { once: true })
+      socket.once('error', reject)
+      socket.once('connect', () => {
+        signal.removeEventListener('abort', aborted)
+        resolve()
+      })
+    })
+    await pause(conditions.latency, signal)
+    this.stream = new LossyStream(new NodeStream(socket), this.counted(up), this.counted(down))
+    return this.stream
+  }
+
+  /** The device's power goes. */
+  cut(): void {
+    this.stream?.destroy()
+    this.stream = undefined
+  }
+
+  private direction(): Direction {
+    return new Direction(this.conditions, this.random, this.isDark)
+  }
+
+  private counted(direction: Direction): Passes {
+    return (bytes) => {
+      const passage = direction.send(bytes, performance.now())
+      this.delays += passage.again
+      return passage
+    }
+  }
+
+  private async carried(direction: Direction, bytes: number, signal: AbortSignal): Promise<void> {
+    const { at, arrives } = this.counted(direction)(bytes)
+    await pause(at - performance.now(), signal)
+    if (!arrives) throw Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })
+  }
+}
+
+type Passes = (bytes: number) => Passage
+
+class LossyStream implements ByteStream {
+  private readonly inner: ByteStream
+  private readonly up: Way
+  private readonly down: Way
+  private receiver: StreamReceiver | undefined = undefined
+  private isOver = false
+
+  constructor(inner: ByteStream, up: Passes, down: Passes) {
+    this.inner = inner
+    this.up = new Way(up, () => this.giveUp())
+    this.down = new Way(down, () => this.giveUp())
+  }
+
+  start(receiver: StreamReceiver): void {
+    this.receiver = receiver
+    this.inner.start({
+      data: (chunk) => this.down.pass(chunk.length, () => receiver.data(chunk)),
+      // What was on its way comes first.
+      closed: (error) => this.down.pass(0, () => this.over(error)),
+    })
+  }
+
+  write(bytes: Uint8Array, written: () => void): void {
+    const copy = bytes.slice()
+    this.up.pass(copy.length, () => this.inner.write(copy, written))
+  }
+
+  pause(): void {
+    this.inner.pause()
+  }
+
+  resume(): void {
+    this.inner.resume()
+  }
+
+  end(): void {
+    this.up.pass(0, () => this.inner.end())
+  }
+
+  destroy(): void {
+    this.inner.destroy()
+    this.over(undefined)
+  }
+
+  /** TCP has given the connection up: each side finds out for itself. */
+  private giveUp(): void {
+    this.inner.destroy()
+    this.over(Object.assign(new Error('the link lost too many segments in a row'), { code: 'ETIMEDOUT' }))
+  }
+
+  private over(error: unknown): void {
+    if (this.isOver) return
+    this.isOver = true
+    this.up.stop()
+    this.down.stop()
+    queueMicrotask(() => this.receiver?.closed(error))
+  }
+}
+
+interface Passing {
+  readonly at: number
+  readonly arrived: () => void
+}
+
+/** One direction: what is sent comes in order, each when the link lets it. */
+class Way {
+  private readonly passes: Passes
+  private readonly gaveUp: () => void
+  private readonly queue: Passing[] = []
+  private timer: NodeJS.Timeout | undefined = undefined
+  private isStopped = false
+
+  constructor(passes: Passes, gaveUp: () => void) {
+    this.passes = passes
+    this.gaveUp = gaveUp
+  }
+
+  /** @param bytes 0: goes with what was sent before it */
+  pass(bytes: number, arrived: () => void): void {
+    if (this.isStopped) return
+    const before = this.queue.at(-1)?.at ?? 0
+    const { at, arrives } = bytes === 0 ? { at: before, arrives: true } : this.passes(bytes)
+    this.queue.push({ at: Math.max(at, before), arrived: arrives ? arrived : this.gaveUp })
+    this.plan()
+  }
+
+  stop(): void {
+    this.isStopped = true
+    clearTimeout(this.timer)
+    this.queue.length = 0
+  }
+
+  private plan(): void {
+    const [first] = this.queue
+    if (this.timer !== undefined || first === undefined) return
+    this.timer = setTimeout(() => this.arrive(), Math.max(0, Math.ceil(first.at - performance.now())))
+  }
+
+  private arrive(): void {
+    this.timer = undefined
+    const now = performance.now()
+    for (let first = this.queue[0]; first !== undefined && first.at <= now; first = this.queue[0]) {
+      this.queue.shift()
+      first.arrived()
+    }
+    if (!this.isStopped) this.plan()
+  }
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const aborted = (): void => {
+      clearTimeout(timer)
+      reject(signal.reason)
+    }
+    const timer = setTimeout(
+      () => {
+        signal.removeEventListener('abort', aborted)
+        resolve()
+      },
+      Math.max(0, ms),
+    )
+    if (signal.aborted) aborted()
+    else signal.addEventListener('abort', aborted, { once: true })
+  })
+}
