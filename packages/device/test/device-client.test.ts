@@ -122,6 +122,31 @@ test('without simulate a broker that is away is away, and simulateMessage() says
   expect(() => client.simulateMessage('a', 'b')).toThrow(/works in simulation only/)
 })
 
+test('connect() gives false when somebody answers who is no broker, or nobody does', async () => {
+  const silent = createServer().listen(0, '127.0.0.1')
+  const other = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')).listen(
+    0,
+    '127.0.0.1',
+  )
+  await Promise.all([once(silent, 'listening'), once(other, 'listening')])
+  const failures = await Promise.all(
+    [silent, other].map(async (server) => {
+      const address = server.address()
+      const port = typeof address === 'object' && address !== null ? address.port : 0
+      const { client } = simulated({
+        simulate: false,
+        port,
+        connectTimeoutMs: server === silent ? 100 : 20_000,
+      })
+      expect(await client.connect()).toBe(false)
+      return client.failure
+    }),
+  )
+  expect(failures[0]).toMatchObject({ code: 'TIMEOUT' })
+  expect(failures[1]).toBeInstanceOf(Error)
+  for (const server of [silent, other]) server.close()
+})
+
 const wrong: [Partial<DeviceClientOptions>, string][] = [
   [{ clientId: '' }, 'clientId is ""; it takes a name that no other device has'],
   [{ server: '' }, 'server is ""; it takes a host name or address, such as 192.168.1.10'],
@@ -260,6 +285,8 @@ describe('with a wire of the test', () => {
   test('a callback that throws refuses its message and does not hold up the next', async () => {
     const { client, come } = wired()
     const got: string[] = []
+    const errors: unknown[] = []
+    client.onError((error) => void errors.push(error))
     client.onMessage((message) => {
       got.push(message.text())
       if (message.text() === '1') throw new Error('no')
@@ -271,6 +298,19 @@ describe('with a wire of the test', () => {
     await expect(first).rejects.toThrow('no')
     await second
     expect(got).toEqual(['1', '2'])
+    expect(errors).toMatchObject([{ message: 'no' }])
+  })
+
+  test('a connection that ends before it was handed over is none', async () => {
+    const { client } = wired({
+      wire: async (receiver) => {
+        receiver.lost(new Error('gone at once'))
+        return { traffic: () => ({ bytesSent: 0, bytesReceived: 0 }) } as Wire
+      },
+    })
+    expect(await client.connect()).toBe(false)
+    expect(client.connected).toBe(false)
+    expect(client.failure?.message).toBe('gone at once')
   })
 
   test('a lost connection tells, once, and the client can connect again', async () => {

@@ -10,6 +10,7 @@ import { mqttWire } from './mqtt-wire.ts'
 import { type DeviceClientOptions, type DeviceSettings, settingsOf } from './options.ts'
 
 const encoder = new TextEncoder()
+const LONGEST_TIMER_MS = 2_147_483_647
 
 /** The newest message of a topic that nobody has asked for yet. */
 interface News {
@@ -25,6 +26,7 @@ export class DeviceClient {
   private readonly inbox: Inbox
   private readonly filters = new Map<string, 0 | 1 | 2>()
   private readonly followed = new Map<string, News>()
+  private readonly errorHandlers = new Set<(error: unknown) => void>()
   private readonly connectHandlers = new Set<() => void>()
   private readonly disconnectHandlers = new Set<(error: Error) => void>()
   /** Ends of waiting for a message, should the connection end. */
@@ -37,7 +39,7 @@ export class DeviceClient {
   /** @throws TypeError, RangeError for options that cannot be */
   constructor(options: DeviceClientOptions) {
     this.settings = settingsOf(options)
-    this.inbox = new Inbox(options.polled ?? false)
+    this.inbox = new Inbox(options.polled ?? false, (error) => this.report(error))
     if (options.simulate === true) this.simulation = options.simulatedBroker ?? new SimulatedBroker()
   }
 
@@ -188,6 +190,13 @@ export class DeviceClient {
     return () => this.disconnectHandlers.delete(handler)
   }
 
+  /** Calls back with what a message callback threw; without a handler it is printed as an error. The device goes on
+   *  either way. @returns a function that ends that */
+  onError(handler: (error: unknown) => void): () => void {
+    this.errorHandlers.add(handler)
+    return () => this.errorHandlers.delete(handler)
+  }
+
   /** The same client as what a light or a sensor runs over: `runLight(client.link)`. */
   get link(): DeviceLink {
     return clientLink(this, this.inbox)
@@ -225,9 +234,13 @@ export class DeviceClient {
 
   private async openWire(): Promise<Wire> {
     let wire: Wire | undefined
+    let early: Error | undefined
     const receiver = {
       received: (message: ReceivedMessage) => this.inbox.receive(message, this.wants(message)),
-      lost: (error: Error) => this.lost(wire, error),
+      lost: (error: Error) => {
+        if (wire === undefined) early = error
+        else this.lost(wire, error)
+      },
     }
     wire = await this.opener()(receiver).catch((error: unknown) => {
       if (this.settings.simulate !== 'if-no-broker' || this.simulated || !nobodyListens(error)) throw error
@@ -236,6 +249,7 @@ export class DeviceClient {
       this.simulation = this.settings.simulatedBroker ?? new SimulatedBroker()
       return this.opener()(receiver)
     })
+    if (early !== undefined) throw early
     return wire
   }
 
@@ -243,6 +257,11 @@ export class DeviceClient {
     const { settings, simulation } = this
     if (simulation !== undefined) return simulation.wire(settings.clientId, (message) => this.print(message))
     return settings.wire ?? mqttWire(settings.url, clientOptions(settings))
+  }
+
+  private report(error: unknown): void {
+    for (const handler of this.errorHandlers) handler(error)
+    if (this.errorHandlers.size === 0) console.error(`${this.clientId}: a message callback failed:`, error)
   }
 
   private async giveUp(): Promise<void> {
@@ -253,8 +272,8 @@ export class DeviceClient {
     this.ended(wire)
   }
 
-  private lost(wire: Wire | undefined, error: Error): void {
-    if (wire === undefined || this.wire !== wire) return
+  private lost(wire: Wire, error: Error): void {
+    if (this.wire !== wire) return
     this.wire = undefined
     this.failure = error
     this.ended(wire)
@@ -285,7 +304,7 @@ export class DeviceClient {
       const unread = this.inbox.next(filter, resolve)
       // A timer that comes late has what arrived meanwhile still unread: one more turn for that.
       const { clock } = this.settings
-      let stopTimer = clock.after(waitSeconds * 1000, () => {
+      let stopTimer = clock.after(Math.min(waitSeconds * 1000, LONGEST_TIMER_MS), () => {
         stopTimer = clock.after(0, () => resolve(undefined))
       })
       const giveUp = (): void => resolve(undefined)
@@ -340,6 +359,7 @@ function clientOptions(settings: DeviceSettings) {
     cleanStart: sessionSeconds === 0,
     properties: {
       receiveMaximum: 1024,
+      maximumPacketSize: 16_777_216,
       ...(sessionSeconds === 0 ? {} : { sessionExpiryInterval: sessionSeconds }),
     },
   } as const

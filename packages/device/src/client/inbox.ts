@@ -24,13 +24,16 @@ export class Inbox {
   dropped = 0
   private callback: MessageCallback | undefined = undefined
   private readonly polled: boolean
+  private readonly failed: (error: unknown) => void
   private readonly readers = new Set<Reader>()
   private readonly waiting: Waiting[] = []
   private delivering = false
 
-  /** @param polled messages wait until `deliverAll` is called */
-  constructor(polled: boolean) {
+  /** @param polled messages wait until `deliverAll` is called
+   *  @param failed told what a callback threw; its message is refused */
+  constructor(polled: boolean, failed: (error: unknown) => void) {
     this.polled = polled
+    this.failed = failed
   }
 
   /** @returns a function that takes the callback back, unless there is another by then */
@@ -75,7 +78,7 @@ export class Inbox {
     const { callback } = this
     if (callback === undefined) return 0
     const messages = this.waiting.splice(0)
-    for (const { message, delivered } of messages) delivered(run(callback, message))
+    for (const waiting of messages) void this.deliver(callback, waiting)
     return messages.length
   }
 
@@ -102,11 +105,16 @@ export class Inbox {
       const { callback } = this
       const next = callback === undefined ? undefined : this.waiting.shift()
       if (callback === undefined || next === undefined) break
-      const result = run(callback, next.message)
-      next.delivered(result)
-      await result.catch(() => {})
+      await this.deliver(callback, next)
     }
     this.delivering = false
+  }
+
+  /** Settles when the callback is done; never rejects. */
+  private async deliver(callback: MessageCallback, { message, delivered }: Waiting): Promise<void> {
+    const result = run(callback, message)
+    delivered(result)
+    await result.catch(this.failed)
   }
 
   private makeRoom(): void {

@@ -23,6 +23,8 @@ export function mqttWire(url: string, options: ClientOptions & { readonly tls?: 
         receiver.received(new ReceivedMessage(topic, payload, qos, retain)),
       { concurrency: CONCURRENCY },
     )
+    // The inbox has told of what a callback threw; here it only refuses the message.
+    client.onError(() => {})
     void client.closed.then((error) => {
       if (!wire.isClosing) receiver.lost(error ?? new Error('the connection ended'))
     })
