@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { SqliteEngine } from '../../src/storage/sqlite-engine.ts'
 import { afterKill, startBroker } from './brokers.ts'
 import { TestClient, text } from './client.ts'
 import { temporaryFolder } from './kit.ts'
@@ -250,4 +251,21 @@ test('durability by filter: with interval, a topic set to always waits for the d
   expect(text(await back.next('PUBLISH'))).toBe('b')
   await back.round()
   expect(back.packets).toEqual([])
+})
+
+test('of two that come at once with one identifier the last one has the session, whose time does not run', async () => {
+  const first = await fresh()
+  await (await TestClient.open(first.port, { clientId: 'c' })).drop()
+  // Both are let in by the same commit.
+  const both = await Promise.allSettled([1, 2].map(() => TestClient.open(first.port, { clientId: 'c' })))
+  const there = both.flatMap((each) => (each.status === 'fulfilled' && !each.value.ended ? [each.value] : []))
+  for (const each of there) {
+    each.publish('sync', 'x', 1, 1, { retain: true })
+    await Promise.race([each.next('PUBACK'), each.next('DISCONNECT')])
+  }
+  const copy = afterKill(first)
+  const engine = new SqliteEngine(copy, { sync: false })
+  const { sessions } = engine.load()
+  engine.close()
+  expect(sessions).toMatchObject([{ clientId: 'c', expiresAt: Number.POSITIVE_INFINITY }])
 })
