@@ -41,6 +41,7 @@ const SUBCOMMANDS: readonly Row[] = [
   { name: 'acl', summary: 'say what an ACL file allows, and by which line', load: () => import('./acl.ts') },
   { name: 'pub', summary: 'publish messages', load: () => import('./pub.ts') },
   { name: 'sub', summary: 'subscribe and print messages', load: () => import('./sub.ts') },
+  { name: 'bench', summary: 'put a load on a broker and measure it', load: () => import('./bench.ts') },
   { name: 'trace', summary: 'send a command and show where its time went', load: () => import('./trace.ts') },
   { name: 'device', summary: 'run a device: a light in the terminal', load: () => import('./device.ts') },
   {
