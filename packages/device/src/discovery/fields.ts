@@ -198,7 +198,7 @@ export const DISCOVERY_FIELDS: readonly DiscoveryField[] = [
         '`color_temp` is in kelvin; it is in mireds unless it says so.',
       ],
       ['effect', '', 'flag', 'The light has effects.'],
-      ['effect_list', 'fx_list', 'list of text', 'Their names.'],
+      ['effect_list', 'fx_list', 'text or list of text', 'Their names.'],
       ['flash', 'flsh', 'flag', 'The light can flash; it can unless it says not.'],
       ['flash_time_long', 'flsh_tlng', 'whole number', 'Seconds of a long flash; 10 unless it says so.'],
       ['flash_time_short', 'flsh_tsht', 'whole number', 'Seconds of a short flash; 2 unless it says so.'],

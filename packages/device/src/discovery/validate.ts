@@ -197,6 +197,7 @@ function entityFaults(config: Config, kind: ComponentName, at: string): string[]
       `${at}default_entity_id is ${JSON.stringify(id)}; it takes a whole entity id such as ${kind}.lamp`,
     )
   }
+  if (kind !== 'light') faults.push(...sensorFaults(config, at))
   const modes = config['supported_color_modes']
   if (Array.isArray(modes) && modes.length > 1 && (modes.includes('onoff') || modes.includes('brightness'))) {
     faults.push(`${at}supported_color_modes: onoff and brightness stand alone`)
@@ -206,6 +207,23 @@ function entityFaults(config: Config, kind: ComponentName, at: string): string[]
     if (typeof low === 'number' && typeof high === 'number' && low > high) {
       faults.push(`${at}min_${unit} is above max_${unit}`)
     }
+  }
+  return faults
+}
+
+/** What Home Assistant asks of sensors beyond their fields. */
+function sensorFaults(config: Config, at: string): string[] {
+  const faults: string[] = []
+  if (config['entity_category'] === 'config')
+    faults.push(`${at}entity_category of a sensor takes diagnostic only`)
+  if (config['options'] !== undefined) {
+    if (config['device_class'] !== 'enum') faults.push(`${at}options needs the device_class enum`)
+    for (const other of ['state_class', 'unit_of_measurement']) {
+      if (config[other] !== undefined) faults.push(`${at}options and ${other} exclude each other`)
+    }
+  }
+  if (config['last_reset_value_template'] !== undefined && config['state_class'] !== 'total') {
+    faults.push(`${at}last_reset_value_template needs the state_class total`)
   }
   return faults
 }
