@@ -50,6 +50,8 @@ export class Publisher {
   private readonly inFlight = new Set<string>()
   /** Settled since the last turn of the loop, by what was in flight when an earlier process ended. */
   private recovered: Recovered[] = []
+  /** All of those, in this life of the client. */
+  private settledBefore: ReadonlySet<string> = new Set()
 
   constructor(options: PublisherOptions) {
     this.options = options
@@ -99,7 +101,10 @@ export class Publisher {
     this.hasBegun = false
     this.recovered = []
     this.journal = new SessionJournal(engine.sessions, lease)
+    const settledBefore = new Set<string>()
+    this.settledBefore = settledBefore
     this.journal.onRecovered = (recovered) => {
+      settledBefore.add(recovered.commandId)
       this.recovered.push(recovered)
       this.wake.call()
     }
@@ -166,10 +171,10 @@ export class Publisher {
   /** What an earlier holder had claimed and not begun to send. */
   private async left(): Promise<readonly Command[]> {
     const { engine, lease } = this.options
-    const recovered = new Set(this.recovered.map(({ commandId }) => commandId))
     const claimed = await engine.commands.claimed(lease)
     return claimed.filter(({ id }) => {
-      if (recovered.has(id)) return false
+      // Settled already; that may not be kept yet.
+      if (this.settledBefore.has(id)) return false
       if (!this.journal.isInFlight(id)) return true
       this.inFlight.add(id)
       return false
