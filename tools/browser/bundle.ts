@@ -48,7 +48,8 @@ const shorter: Plugin = {
       contents: readFileSync(path, 'utf8')
         .replace(/^( {2}(?:private |readonly )*\w+: .*) = undefined$/gm, '$1')
         .replace(/ \[MQTT-[\d.-]+\]/g, '')
-        .replace(/(Error\(\s*(?:`[^`;]*|'[^';]*));[^`']*/g, '$1'),
+        .replace(/(Error\(\s*`[^`;]*);[^`]*/g, '$1')
+        .replace(/(Error\(\s*'[^';]*);[^']*/g, '$1'),
       loader: 'ts',
     }))
   },

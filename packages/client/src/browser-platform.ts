@@ -5,7 +5,7 @@ import { pageWebSocket } from './transport/websocket-browser.ts'
 export const browserPlatform: Platform = {
   transportFor(url) {
     if (url.protocol !== 'ws:' && url.protocol !== 'wss:') {
-      throw new TypeError(`${url.protocol} cannot be reached from a page; ws: and wss: can`)
+      throw new TypeError(`${url.protocol} is no WebSocket; a page takes ws: and wss:`)
     }
     return (target, signal) => pageWebSocket(target.url, signal)
   },

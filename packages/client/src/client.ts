@@ -225,7 +225,8 @@ export class MqttClient {
   async reauthenticate(options: WaitOptions = {}): Promise<void> {
     options.signal?.throwIfAborted()
     const { authentication, link } = this.session
-    if (authentication === undefined) throw new NotSupportedError('the client has no authenticator')
+    if (authentication === undefined)
+      throw new NotSupportedError('authenticator is undefined; the client needs one')
     const exchange = authentication.again(link)
     watch(exchange, options, this.platform, 're-authentication')
     return exchange.promise
@@ -262,7 +263,7 @@ export class MqttClient {
   /** Ends the client. By default what was published before is sent and acknowledged first, as far as that
    *  can be within `timeoutMs`; what is left then, or with `force`, rejects with SESSION_ENDED. Always resolves. */
   async close(options: CloseOptions = {}): Promise<void> {
-    if (options.force) this.life.abort(new SessionEndedError('the client was closed by force'))
+    if (options.force) this.life.abort(new SessionEndedError('the client was closed; by force'))
     this.closing ??= this.closeInOrder(options)
     await this.closing
   }

@@ -164,7 +164,7 @@ export class Connector {
   private takeClientId(assigned: string | undefined): void {
     if (assigned === undefined) return
     if (this.clientId !== '') {
-      throw new ProtocolError('CONNACK: Assigned Client Identifier although CONNECT had one [MQTT-3.2.2-16]')
+      throw new ProtocolError('CONNACK: assignedClientIdentifier; CONNECT had one [MQTT-3.2.2-16]')
     }
     this.clientId = assigned
   }

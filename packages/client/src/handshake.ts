@@ -69,6 +69,6 @@ function checkConnack(connack: Connack, connect: Connect): void {
     throw new ConnectionRefusedError(`the server refused the connection: ${reason}`, code, properties)
   }
   if (connack.sessionPresent && connect.cleanStart) {
-    throw new ProtocolError('CONNACK: Session Present after Clean Start [MQTT-3.2.2-2]')
+    throw new ProtocolError('CONNACK: sessionPresent; CONNECT said cleanStart [MQTT-3.2.2-2]')
   }
 }

@@ -99,7 +99,7 @@ export class Inbox implements MessageOwner {
     const link = this.link
     if (link === undefined) return
     if (this.inbound.has(packetId) && this.inbound.message(packetId) !== RECEIVED) {
-      throw new ProtocolError(`PUBREL for Packet Identifier ${packetId} before its PUBREC`)
+      throw new ProtocolError(`PUBREL: Packet Identifier ${packetId}; its PUBREC has not been sent`)
     }
     // Known or not, PUBCOMP ends the server's side; plain, as every server takes it.
     if (this.inbound.pubrel(packetId)) this.journal?.released(packetId)

@@ -245,7 +245,7 @@ function willOf(will: WillOptions): Will {
   checkTopicName(will.topic)
   const payload = bytesOf(will.payload, 'will.payload')
   if (payload.length > 65535)
-    throw new RangeError(`will.payload is ${payload.length} bytes; 65535 is the most`)
+    throw new RangeError(`will.payload takes ${payload.length} bytes; 65535 is the most`)
   return {
     topic: will.topic,
     payload,

@@ -140,7 +140,7 @@ export class Outbox {
   /** Begins a connection. @param resumed the server kept the session; otherwise what was in flight is over */
   attach(link: Link, resumed: boolean): void {
     this.link = link
-    if (!resumed) this.endSession(new SessionEndedError('the server did not keep the session'))
+    if (!resumed) this.endSession(new SessionEndedError('the server has no session'))
     for (const [publication, error] of this.quarantine?.takeOut() ?? []) {
       this.erase(publication)
       publication.fail(error)

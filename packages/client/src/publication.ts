@@ -109,11 +109,13 @@ export class PublicationCheck {
     let length = payload.length
     if (properties !== undefined) {
       if (properties.topicAlias !== undefined)
-        throw new TypeError('topicAlias is assigned by the client; leave it out')
+        throw new TypeError('PUBLISH: topicAlias; the client assigns it: leave it out')
       length += propertiesLength(properties, 'PUBLISH')
     }
     if (length > LARGEST_PAYLOAD) {
-      throw new RangeError(`payload and properties take ${length} bytes; ${LARGEST_PAYLOAD} is the most`)
+      throw new RangeError(
+        `payload takes ${length} bytes with its properties; ${LARGEST_PAYLOAD} is the most`,
+      )
     }
   }
 }

@@ -59,11 +59,13 @@ export class PublishQueue {
       const oldest = this.policy === 'dropOldest' && bytes <= this.limitBytes ? this.shift() : undefined
       this.dropped(oldest === undefined ? 'queueFull' : 'queueDropOldest')
       if (oldest === undefined) {
-        publication.fail(new QueueFullError(`the queue holds ${this.size} messages, ${this.bytes} bytes`))
+        publication.fail(
+          new QueueFullError(`the queue is full; it holds ${this.size} messages, ${this.bytes} bytes`),
+        )
         return
       }
       this.abandoned(oldest)
-      oldest.fail(new MessageDroppedError(`the message to ${oldest.topic} gave way to a newer one`))
+      oldest.fail(new MessageDroppedError(`publish to ${oldest.topic}: a newer one took its place`))
     }
     this.restore(publication)
   }
@@ -110,7 +112,7 @@ export class PublishQueue {
     const older = this.newest?.get(publication.topic)
     if (older === undefined) return
     this.dropped('queueReplaced')
-    older.fail(new MessageDroppedError(`a newer message to ${older.topic} took its place`))
+    older.fail(new MessageDroppedError(`publish to ${older.topic}: a newer one took its place`))
   }
 
   private count(publication: Publication, sign: 1 | -1): void {

@@ -78,16 +78,16 @@ export class Requests {
     if (this.link === undefined) return
     if (request === undefined) {
       if (packet.type === 'UNSUBACK') return
-      throw new ProtocolError(`SUBACK for Packet Identifier ${packet.packetId}, which no SUBSCRIBE has`)
+      throw new ProtocolError(`SUBACK: Packet Identifier ${packet.packetId}; no SUBSCRIBE has it`)
     }
     if (!answers(packet, request)) {
-      throw new ProtocolError(`${packet.type} for Packet Identifier ${packet.packetId}, a ${request.type}`)
+      throw new ProtocolError(`${packet.type}: Packet Identifier ${packet.packetId}; it is a ${request.type}`)
     }
     const count = packet.reasonCodes.length
     // MQTT 3 has no codes in UNSUBACK, and there are servers of 5.0 that leave them out.
     const silent = packet.type === 'UNSUBACK' && count === 0
     if (!silent && count !== request.expected) {
-      throw new ProtocolError(`${packet.type} has ${count} reason codes for ${request.expected} filters`)
+      throw new ProtocolError(`${packet.type}: ${count} reason codes; ${request.expected} filters were sent`)
     }
     this.sent.delete(packet.packetId)
     this.outbox.release(packet.packetId)

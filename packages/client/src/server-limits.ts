@@ -11,10 +11,16 @@ export function faultOf(
   const { server } = link
   if (server === NO_PROPERTIES) return undefined
   if (publication.retain && server.retainAvailable === 0) {
-    return new RequestRefusedError('the server does not take retained messages', 0x9a)
+    return new RequestRefusedError(
+      'publish: retainAvailable is 0; the server takes no retained messages',
+      0x9a,
+    )
   }
   if (server.maximumQoS !== undefined && publication.qos > server.maximumQoS) {
-    return new RequestRefusedError(`the server takes QoS ${server.maximumQoS} at most`, 0x9b)
+    return new RequestRefusedError(
+      `publish: maximumQoS is ${server.maximumQoS}; the server takes no more`,
+      0x9b,
+    )
   }
   if (link.maximumPacketSize === Number.POSITIVE_INFINITY) return undefined
   if (publication.properties === undefined) {
@@ -27,7 +33,5 @@ export function faultOf(
   const length = encodedLength(publication, link.version)
   publication.packetId = packetId
   if (length <= link.maximumPacketSize) return undefined
-  return new PacketTooLargeError(
-    `the message to ${publication.topic} takes ${length} bytes; the server takes ${link.maximumPacketSize}`,
-  )
+  return new PacketTooLargeError(`PUBLISH takes ${length} bytes; the server takes ${link.maximumPacketSize}`)
 }

@@ -130,7 +130,7 @@ export class Session {
 }
 
 function disconnected(packet: Disconnect, link: Link): Error {
-  if (link.version < 5) return new ProtocolError('DISCONNECT from a server of MQTT 3')
+  if (link.version < 5) return new ProtocolError('DISCONNECT from the server; MQTT 3 has none')
   const { reasonCode, properties } = packet
   const reason = describeReason(reasonCode, properties?.reasonString)
   return new ConnectionLostError(`the server disconnected: ${reason}`, { reasonCode, properties })

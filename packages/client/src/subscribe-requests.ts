@@ -34,12 +34,12 @@ export function subscriptionsOf(
   options: SubscribeOptions,
 ): readonly Subscription[] {
   const list = typeof filters === 'string' ? [filters] : filters
-  if (list.length === 0) throw new RangeError('subscribe takes at least one filter')
+  if (list.length === 0) throw new RangeError('no filter was given')
   return list.map((one) => {
     const own = typeof one === 'string' ? { filter: one, ...options } : { ...options, ...one }
     checkTopicFilter(own.filter)
     if (own.noLocal && parseSharedFilter(own.filter) !== undefined) {
-      throw new RangeError(`${own.filter}: a shared subscription takes no noLocal`)
+      throw new RangeError(`${own.filter}: noLocal; a shared subscription takes none`)
     }
     const { retainHandling = 0 } = own
     if (![0, 1, 2].includes(retainHandling)) {

@@ -131,7 +131,7 @@ export class Subscriber {
   }
 
   async unsubscribe(filters: readonly string[], options: UnsubscribeOptions): Promise<UnsubscribeResult> {
-    if (filters.length === 0) throw new RangeError('unsubscribe takes at least one filter')
+    if (filters.length === 0) throw new RangeError('no filter was given')
     for (const filter of filters) checkTopicFilter(filter)
     const request = unsubscribeRequest(filters, options.properties)
     watch(request, options, this.platform, `unsubscribe from ${filters.join(', ')}`)

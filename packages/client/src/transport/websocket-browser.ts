@@ -41,7 +41,7 @@ export function pageWebSocket(url: URL, signal: AbortSignal): Promise<ByteStream
     }
     const aborted = (): void => fail(signal.reason)
     signal.addEventListener('abort', aborted)
-    socket.onclose = ({ code }) => fail(new Error(`the WebSocket could not be opened (${code})`))
+    socket.onclose = ({ code }) => fail(new Error(`the WebSocket closed with ${code}`))
     socket.onopen = () => {
       signal.removeEventListener('abort', aborted)
       resolve(stream)

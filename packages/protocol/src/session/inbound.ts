@@ -103,7 +103,10 @@ export class Inbound<M> {
 
   private admit(): void {
     if (this.counted >= this.receiveMaximum) {
-      throw new ProtocolError(`more than ${this.receiveMaximum} messages unacknowledged`, 0x93)
+      throw new ProtocolError(
+        `PUBLISH: receiveMaximum is ${this.receiveMaximum}; more are unacknowledged`,
+        0x93,
+      )
     }
     this.counted++
   }
@@ -115,5 +118,5 @@ export class Inbound<M> {
 }
 
 function inUse(packetId: number): ProtocolError {
-  return new ProtocolError(`PUBLISH with Packet Identifier ${packetId}, which is in use`)
+  return new ProtocolError(`PUBLISH: Packet Identifier ${packetId}; it is in use`)
 }

@@ -143,7 +143,5 @@ export class Outbound<M> {
 const STATE_NAMES = ['nothing', 'PUBACK', 'PUBREC', 'PUBCOMP', 'SUBACK or UNSUBACK']
 
 function illegal(state: number, packet: string, packetId: number): ProtocolError {
-  return new ProtocolError(
-    `${packet} for Packet Identifier ${packetId}, which waits for ${STATE_NAMES[state]}`,
-  )
+  return new ProtocolError(`${packet}: Packet Identifier ${packetId}; it waits for ${STATE_NAMES[state]}`)
 }

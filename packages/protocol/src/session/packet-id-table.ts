@@ -33,7 +33,7 @@ export class PacketIdTable<T> {
    *  @param state above 0
    *  @throws RangeError when all 65535 are in use */
   allocate(value: T, state: number): number {
-    if (this.size >= 65535) throw new RangeError('all 65535 Packet Identifiers are in use')
+    if (this.size >= 65535) throw new RangeError('Packet Identifier 65535; all are in use')
     let packetId = this.last
     do packetId = packetId === 65535 ? 1 : packetId + 1
     while (this.find(packetId) >= 0)

@@ -43,7 +43,7 @@ class Bytes {
 
   binary(value: Uint8Array, what: string): void {
     if (!(value instanceof Uint8Array)) throw new TypeError(`${what} takes a Uint8Array`)
-    if (value.length > 65535) throw new RangeError(`${what} takes 65535 bytes at most`)
+    if (value.length > 65535) throw new RangeError(`${what} takes ${value.length} bytes; 65535 is the most`)
     this.integer(value.length, 2)
     this.raw(value)
   }

@@ -21,7 +21,7 @@ export class PacketIdTable<T> {
   }
 
   allocate(value: T | undefined, state: number): number {
-    if (this.size >= 65535) throw new RangeError('all 65535 Packet Identifiers are in use')
+    if (this.size >= 65535) throw new RangeError('Packet Identifier 65535; all are in use')
     do this.last = (this.last % 65535) + 1
     while (this.slots.has(this.last))
     this.set(this.last, value, state)

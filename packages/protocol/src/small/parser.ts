@@ -107,7 +107,7 @@ class Reader {
         return value
       }
     }
-    throw new MalformedPacketError('a Variable Byte Integer is too long')
+    throw new MalformedPacketError('the packet is too long')
   }
 
   binary(): Uint8Array {
@@ -194,7 +194,7 @@ function decodeOther(reader: Reader, kind: number, type: 'CONNACK', version: Pro
     const reasonCodes: number[] = []
     if (version === 5 || kind === 9)
       while (reader.remaining > 0) reasonCodes.push(readReasonCode(reader, type, version))
-    if (kind === 9 && reasonCodes.length === 0) throw new ProtocolError('SUBACK: no reason code')
+    if (kind === 9 && reasonCodes.length === 0) throw new ProtocolError('SUBACK: reason code')
     return { type, packetId, reasonCodes, properties }
   }
   // Those that only clients send.
@@ -234,7 +234,7 @@ function decodeConnack(reader: Reader, version: ProtocolVersion): object {
     reasonCode = readReasonCode(reader, type, version)
     properties = reader.properties(type)
   }
-  if (flags === 1 && reasonCode !== 0) throw new ProtocolError('CONNACK: Session Present in a refusal')
+  if (flags === 1 && reasonCode !== 0) throw new ProtocolError('CONNACK: sessionPresent; it refuses')
   return { type, sessionPresent: flags === 1, reasonCode, properties }
 }
 

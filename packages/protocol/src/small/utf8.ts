@@ -29,10 +29,10 @@ export function decodeUtf8(
   try {
     text = decoder.decode(bytes.subarray(start, end))
   } catch {
-    throw new MalformedPacketError(`${what}: not valid UTF-8`)
+    throw new MalformedPacketError(`${what} is no UTF-8`)
   }
   if (text.includes('\0') || (strict && DISCOURAGED.test(text))) {
-    throw new MalformedPacketError(`${what}: holds a control or non-character`)
+    throw new MalformedPacketError(`${what} is no UTF-8; it holds a control or non-character`)
   }
   return text
 }
@@ -40,7 +40,7 @@ export function decodeUtf8(
 export function utf8Length(text: string, what: string): number {
   if (typeof text !== 'string') throw new TypeError(`${what} takes a string, not ${typeof text}`)
   if (text.includes('\0') || UNPAIRED.test(text)) {
-    throw new RangeError(`${what} holds U+0000 or an unpaired surrogate`)
+    throw new RangeError(`${what} is no UTF-8; it holds U+0000 or an unpaired surrogate`)
   }
   const { length } = encoder.encode(text)
   if (length > 65535) throw new RangeError(`${what} takes ${length} bytes as UTF-8; 65535 is the most`)
