@@ -164,10 +164,7 @@ export class Broker implements RegistryHost {
       const asksWho =
         this.door.asksWho(access) || tls?.requireCertificate === true || tls?.pskFile !== undefined
       checkExposure({ host, hasTls: tls !== undefined, asksWho, insecure })
-      const report: Report = (from, why) => {
-        this.notices.warn({ from }, from === undefined ? why : `client at ${from}: ${why}`)
-        this.audit?.turnedAway(from, why)
-      }
+      const report: Report = (from, why) => this.reported(from, why)
       return this.addListener(
         await open((stream) => this.acceptFrom(stream, access, options), report),
         access,
@@ -419,6 +416,16 @@ export class Broker implements RegistryHost {
     packet: Connect,
   ): AuthenticationResult | Promise<AuthenticationResult> {
     return this.door.authenticate(connection, packet)
+  }
+
+  /** Says in the log that a client was closed before it came to CONNECT. */
+  turnedAway(connection: Connection, why: string): void {
+    this.reported(connection.stream.remoteAddress, why)
+  }
+
+  private reported(from: string | undefined, why: string): void {
+    this.notices.warn({ from }, from === undefined ? why : `client at ${from}: ${why}`)
+    this.audit?.turnedAway(from, why)
   }
 
   /** Says in the log who was refused, and why. */

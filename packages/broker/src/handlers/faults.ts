@@ -15,6 +15,9 @@ const CONNACK = 2
 const DISCONNECT = 14
 const AUTH = 15
 
+/** What a TLS client says first; as MQTT it would be a CONNECT with flags that are not allowed. */
+const TLS_HANDSHAKE = 0x16
+
 /** Reason codes that a client may say in DISCONNECT.
  *  @see MQTT 5.0, 3.14.2.1 */
 const DISCONNECT_CODES: ReadonlySet<number> = new Set([
@@ -27,6 +30,10 @@ const DISCONNECT_CODES: ReadonlySet<number> = new Set([
 export function checkFirstByte(connection: Connection, first: number): void {
   const type = first >> 4
   if (!connection.connecting) {
+    if (first === TLS_HANDSHAKE) {
+      connection.broker.turnedAway(connection, 'closed: it speaks TLS to a port that does not')
+      return connection.finish('TLS to a port that does not speak it')
+    }
     if (type !== CONNECT) connection.finish('the first packet is no CONNECT [MQTT-3.1.0-1]')
     return
   }

@@ -41,6 +41,11 @@ class SocketStream implements ByteStream {
   private socket: Socket
   private chunks = 0
   private error: Error | undefined
+  private owner: StreamOwner | undefined = undefined
+  /** TLS never takes bytes at once, and `drain` comes only after many. */
+  private readonly written = (): void => {
+    if (this.socket.writableLength === 0) this.owner?.onDrain()
+  }
 
   constructor(socket: Socket, remoteAddress: string, tls: TlsPeer | undefined) {
     this.socket = socket
@@ -49,6 +54,7 @@ class SocketStream implements ByteStream {
   }
 
   attach(owner: StreamOwner): void {
+    this.owner = owner
     this.socket.on('data', (chunk: Buffer) => {
       if (this.tls === undefined && ++this.chunks > FIRST_CHUNKS) this.lend(owner)
       owner.onChunk(chunk)
@@ -82,7 +88,8 @@ class SocketStream implements ByteStream {
   write(bytes: Uint8Array): boolean {
     const socket = this.socket
     if (socket.destroyed || socket.writableEnded) return true
-    socket.write(bytes)
+    if (this.tls === undefined) socket.write(bytes)
+    else socket.write(bytes, this.written)
     return socket.writableLength === 0
   }
 

@@ -166,6 +166,11 @@ class WebSocketStream implements ByteStream {
   private readonly socket: Socket
   private error: Error | undefined
   private ended = false
+  private owner: StreamOwner | undefined = undefined
+  /** As for TLS on TCP. */
+  private readonly written = (): void => {
+    if (this.socket.writableLength === 0) this.owner?.onDrain()
+  }
 
   constructor(webSocket: WebSocket, socket: Socket, { remoteAddress, tls }: Caller) {
     this.webSocket = webSocket
@@ -176,6 +181,7 @@ class WebSocketStream implements ByteStream {
 
   attach(owner: StreamOwner): void {
     const { webSocket, socket } = this
+    this.owner = owner
     webSocket.on('message', (data: Buffer, isBinary: boolean) => {
       if (this.ended) return
       if (isBinary) owner.onChunk(data)
@@ -195,7 +201,8 @@ class WebSocketStream implements ByteStream {
   write(bytes: Uint8Array): boolean {
     const { webSocket, socket } = this
     if (webSocket.readyState !== webSocket.OPEN || socket.destroyed) return true
-    webSocket.send(bytes, BINARY)
+    if (this.tls === undefined) webSocket.send(bytes, BINARY)
+    else webSocket.send(bytes, BINARY, this.written)
     return socket.writableLength === 0
   }
 
