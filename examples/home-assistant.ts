@@ -19,10 +19,11 @@ const { temperature, humidity } = climateSensors(simulatedClimate())
 const sensors = [temperature, humidity, new MotionSensor()]
 const report = { hysteresis: 0.2, minimumIntervalMs: 1_000, maximumIntervalMs: 60_000 }
 const running = sensors.map((sensor) => runSensor(client, sensor, { prefix, report }))
-await announce(client, { id: 'lamp-1', name: 'Lamp', prefix, light: true, sensors })
+const announced = await announce(client, { id: 'lamp-1', name: 'Lamp', prefix, light: true, sensors })
 console.log('announced to Home Assistant')
 
 process.once('SIGINT', async () => {
+  announced.stop()
   for (const sensor of running) sensor.stop()
   await light.stop()
   await client.close()

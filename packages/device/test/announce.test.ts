@@ -38,7 +38,7 @@ test('announce() says it again when Home Assistant is born, and when the connect
   expect((await link.heard(3)).map(({ topic }) => topic)).toEqual([LIGHT, MOTION, STATUS])
   link.tell('offline')
   link.tell('online')
-  expect((await link.heard(3)).map(({ topic }) => topic)).toEqual([LIGHT, MOTION, STATUS])
+  expect((await link.heard(2)).map(({ topic }) => topic)).toEqual([LIGHT, MOTION])
   link.reconnect()
   expect((await link.heard(3)).map(({ topic }) => topic)).toEqual([LIGHT, MOTION, STATUS])
   expect(births).toBe(1)
@@ -75,6 +75,16 @@ test('remove() clears every topic and announces no more', async () => {
   await announced.done
   link.reconnect()
   expect(link.said).toEqual([])
+})
+
+test('stop() ends an announcement that is under way: nothing comes behind the offline of who stops', async () => {
+  const link = new HandLink()
+  const announced = await announce(link, description, { form: 'single' })
+  await link.heard(3)
+  link.reconnect()
+  announced.stop()
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(link.said.map(({ topic }) => topic)).toEqual([LIGHT])
 })
 
 test('announce() tells of a publish that failed', async () => {

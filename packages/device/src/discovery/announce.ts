@@ -21,7 +21,7 @@ export interface Announced {
   readonly done: Promise<void>
   /** Takes the device out of Home Assistant: an empty retained message on each of its topics. */
   remove(): Promise<void>
-  /** Announces no more; Home Assistant keeps the device. */
+  /** Announces no more; Home Assistant keeps the device. To be called before the device says `offline`. */
   stop(): void
 }
 
@@ -70,7 +70,7 @@ class Announcer implements Announced {
     this.done = this.follow(births)
     // `done` may have no reader: its rejection is then nobody's.
     this.done.catch(() => undefined)
-    this.stopReconnectWatch = this.client.onConnect(() => void this.publish())
+    this.stopReconnectWatch = this.client.onConnect(() => void this.arrive())
   }
 
   async remove(): Promise<void> {
@@ -86,7 +86,7 @@ class Announcer implements Announced {
   /** Lets go of the entities in the form they had, announces them in the new one, and clears the old topics. */
   private async migrate(): Promise<void> {
     for (const topic of this.former) await this.say(topic, '{"migrate_discovery":true}')
-    await this.publish()
+    await this.arrive()
     for (const topic of this.former) await this.say(topic, '')
   }
 
@@ -103,10 +103,17 @@ class Announcer implements Announced {
     }
   }
 
+  /** Announces the device and says that it is there. */
+  private async arrive(): Promise<void> {
+    await this.publish()
+    // A light says so too; a device without one has nobody else who does. Whoever stops says offline.
+    if (!this.stopped) await this.say(this.status, 'online')
+  }
+
   private async publish(): Promise<void> {
-    for (const { topic, payload } of this.messages) await this.say(topic, payload)
-    // A light says so too; a device without one has nobody else who does.
-    await this.say(this.status, 'online')
+    for (const { topic, payload } of this.messages) {
+      if (!this.stopped) await this.say(topic, payload)
+    }
   }
 
   private async say(topic: string, payload: string): Promise<void> {
