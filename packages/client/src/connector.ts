@@ -105,14 +105,9 @@ export class Connector {
       this.takeClientId(connack.properties?.assignedClientIdentifier)
       this.count++
       const announced = connect.properties ?? {}
-      const server = connack.properties ?? {}
       const aliases =
-        version === 5 && this.settings.aliases
-          ? this.settings.aliases(
-              announced.topicAliasMaximum ?? 0,
-              settings.topicAliases ? (server.topicAliasMaximum ?? 0) : 0,
-              server.maximumPacketSize ?? Number.POSITIVE_INFINITY,
-            )
+        version === 5
+          ? settings.aliases?.(announced, connack.properties ?? {}, settings.topicAliases !== false)
           : undefined
       return new Link(
         this.count,

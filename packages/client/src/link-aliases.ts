@@ -1,4 +1,11 @@
-import { InboundAliases, OutboundAliases, type Publish, type PublishProperties } from '@pipit/protocol'
+import {
+  type ConnackProperties,
+  type ConnectProperties,
+  InboundAliases,
+  OutboundAliases,
+  type Publish,
+  type PublishProperties,
+} from '@pipit/protocol'
 import type { Link } from './link.ts'
 import { NO_PAYLOAD, Publication } from './publication.ts'
 
@@ -13,13 +20,15 @@ export class LinkAliases {
   private readonly scratch = new Publication('', NO_PAYLOAD, 0, false)
   private readonly properties: PublishProperties[] = []
 
-  /** @param own the Topic Alias Maximum that we announced
-   *  @param theirs the server's; 0: it takes none */
-  constructor(own: number, theirs: number, maximumPacketSize: number) {
-    this.inbound = new InboundAliases(own)
-    this.outbound = new OutboundAliases(theirs)
-    this.sends = theirs > 0
-    this.maximumPacketSize = maximumPacketSize
+  /** @param own what we announced
+   *  @param server what the server did
+   *  @param sends send topics as aliases, as far as the server takes them */
+  constructor(own: ConnectProperties, server: ConnackProperties, sends: boolean) {
+    const { topicAliasMaximum = 0, maximumPacketSize } = server
+    this.inbound = new InboundAliases(own.topicAliasMaximum ?? 0)
+    this.outbound = new OutboundAliases(topicAliasMaximum)
+    this.sends = sends && topicAliasMaximum > 0
+    this.maximumPacketSize = maximumPacketSize ?? Number.POSITIVE_INFINITY
   }
 
   /** The topic that an alias means, beside the name that came with it. @throws ProtocolError when it means none */

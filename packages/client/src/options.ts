@@ -97,31 +97,21 @@ export interface Credentials {
   readonly password?: string | Uint8Array
 }
 
-/** The options with every default in place. */
-export interface Settings {
+/** The options with the defaults that they need in place. */
+export interface Settings extends Omit<ClientOptions, 'password' | 'will' | 'properties' | 'reconnect'> {
   readonly urls: readonly URL[]
   readonly clientId: string
   /** The user named it. */
   readonly clientIdIsChosen: boolean
   readonly versions: readonly ProtocolVersion[]
   readonly cleanStart: boolean
-  readonly bridge: boolean
   readonly keepAlive: number
-  readonly username: string | undefined
   readonly password: Uint8Array | undefined
   readonly will: Will | undefined
   readonly properties: ConnectProperties
   readonly reconnect: false | ReconnectSettings
-  readonly credentials: ClientOptions['credentials']
-  readonly authenticator: Authenticator | undefined
-  readonly followServerReference: boolean
-  readonly preferFirst: boolean
-  readonly topicAliases: boolean
   /** Makes the Topic Aliases of a connection. */
   readonly aliases: Parts['aliases']
-  readonly queue: QueueOptions
-  readonly store: Store | undefined
-  readonly poisonLimit: number
   readonly alertAfterFailures: number
   readonly connectTimeoutMs: number
   /** The session's life after a lost connection is our choice, so we end it on `close`. */
@@ -166,39 +156,27 @@ export function settingsOf(servers: Servers, options: ClientOptions, parts: Part
   if ((properties.topicAliasMaximum ?? 0) > 0) need(parts, 'aliases')
   const clientId = options.clientId ?? makeClientId()
   utf8Length(clientId, 'clientId')
-  const username =
-    options.username ?? (parsed.username === '' ? undefined : decodeURIComponent(parsed.username))
-  const password =
-    options.password ?? (parsed.password === '' ? undefined : decodeURIComponent(parsed.password))
+  const username = options.username ?? inUrl(parsed.username)
+  const password = options.password ?? inUrl(parsed.password)
+  const { store, will } = options
+  const cleanStart = options.cleanStart ?? store === undefined
   return {
+    ...options,
     urls,
     clientId,
     clientIdIsChosen: options.clientId !== undefined,
     versions,
-    cleanStart: options.cleanStart ?? options.store === undefined,
-    bridge: options.bridge ?? false,
+    cleanStart,
     keepAlive: integer(options.keepAlive ?? 60, 'keepAlive', 0, 65535),
     username,
     password: password === undefined ? undefined : bytesOf(password, 'password'),
-    will: options.will === undefined ? undefined : willOf(options.will),
+    will: will && willOf(will),
     properties,
     aliases: parts.aliases,
     reconnect,
-    credentials: options.credentials,
-    authenticator: options.authenticator,
-    followServerReference: options.followServerReference ?? false,
-    preferFirst: options.preferFirst ?? false,
-    topicAliases: options.topicAliases ?? true,
-    queue: options.queue ?? {},
-    store: options.store,
-    poisonLimit: integer(options.poisonLimit ?? 3, 'poisonLimit', 1, 1000),
     alertAfterFailures: integer(options.alertAfterFailures ?? 5, 'alertAfterFailures', 1, 1_000_000),
     connectTimeoutMs: integer(options.connectTimeoutMs ?? 30_000, 'connectTimeoutMs', 1, 2_147_483_647),
-    ownsSession:
-      options.properties === undefined &&
-      options.store === undefined &&
-      (options.cleanStart ?? true) &&
-      reconnect !== false,
+    ownsSession: cleanStart && reconnect !== false && (options.properties ?? store) === undefined,
   }
 }
 
@@ -211,6 +189,10 @@ function defaultProperties(options: ClientOptions, reconnects: boolean, parts: P
     maximumPacketSize: MAXIMUM_PACKET_SIZE,
     ...(parts.aliases && { topicAliasMaximum: TOPIC_ALIAS_MAXIMUM }),
   }
+}
+
+function inUrl(text: string): string | undefined {
+  return text === '' ? undefined : decodeURIComponent(text)
 }
 
 function parseUrl(url: string | URL): URL {

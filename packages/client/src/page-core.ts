@@ -20,6 +20,6 @@ export {
 } from './errors.ts'
 export { HandlerSink as _HandlerSink } from './handler-sink.ts'
 export { Operation as _Operation } from './operation.ts'
-export { bytesOf as _bytesOf } from './options.ts'
+export { bytesOf as _bytesOf, integer as _integer } from './options.ts'
 export { NO_PAYLOAD as _NO_PAYLOAD, Publication as _Publication } from './publication.ts'
 export { watch as _watch } from './watch.ts'

@@ -1,6 +1,7 @@
 import { AWAITING_PUBCOMP, MqttError, type Outbound, type ReasonCode } from '@pipit/protocol'
 import { ConnectionLostError, describeReason } from './errors.ts'
 import type { Link } from './link.ts'
+import { integer } from './options.ts'
 import type { Publication } from './publication.ts'
 
 /** What a peer that hangs up looks like; a browser shows every connection that broke as a closed WebSocket. */
@@ -14,9 +15,10 @@ export class Quarantine {
   /** Suspects that are sent one at a time now. */
   private suspects = 0
 
-  /** @param limit how often a connection may end on a message */
-  constructor(limit: number, outbound: Outbound<Publication>) {
-    this.limit = limit
+  /** @param limit how often a connection may end on a message
+   *  @throws RangeError for a limit that is none */
+  constructor(limit: number | undefined, outbound: Outbound<Publication>) {
+    this.limit = integer(limit ?? 3, 'poisonLimit', 1, 1000)
     this.outbound = outbound
   }
 

@@ -42,7 +42,7 @@ export class Session {
     this.journal = store && need(parts, 'durability')(store)
     this.outbox = new Outbox({
       platform,
-      queue: settings.queue,
+      queue: settings.queue ?? {},
       expiry: parts.expiry?.(platform),
       quarantine: quarantine && ((outbound) => quarantine(settings.poisonLimit, outbound)),
       journal: this.journal,

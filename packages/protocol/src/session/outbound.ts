@@ -8,19 +8,6 @@ export const AWAITING_PUBREC = 2
 export const AWAITING_PUBCOMP = 3
 export const AWAITING_REQUEST_ACK = 4
 
-type Acknowledgement = 'PUBACK' | 'PUBREC' | 'REFUSING_PUBREC' | 'PUBCOMP'
-
-/** Legal transitions of the sender, by state: the state after the packet. 0 frees the identifier.
- *  An absent cell is a Protocol Error.
- *  @see MQTT 5.0, 4.3.2 and 4.3.3 */
-const NEXT: readonly Partial<Record<Acknowledgement, number>>[] = [
-  {},
-  { PUBACK: 0 },
-  { PUBREC: AWAITING_PUBCOMP, REFUSING_PUBREC: 0 },
-  { PUBCOMP: 0, PUBREC: AWAITING_PUBCOMP },
-  {},
-]
-
 /** The sending side of QoS 1 and 2: identifiers, flow control and what is unacknowledged.
  *  It survives the connection as part of the session. */
 export class Outbound<M> {
@@ -72,12 +59,7 @@ export class Outbound<M> {
   /** Takes PUBACK: the message is settled. Undefined when the identifier is not in use.
    *  @throws ProtocolError when it is in use for something else */
   puback(packetId: number): M | undefined {
-    const state = this.table.state(packetId)
-    if (state !== AWAITING_PUBACK) {
-      if (state === 0) return undefined
-      throw illegal(state, 'PUBACK', packetId)
-    }
-    return this.settle(packetId)
+    return this.end(packetId, AWAITING_PUBACK, 'PUBACK')
   }
 
   /** Takes PUBREC. Below 0x80 the next packet is PUBREL [MQTT-4.3.3-4]; the message itself is no longer needed
@@ -86,21 +68,18 @@ export class Outbound<M> {
    *  @throws ProtocolError when it is in use for something else */
   pubrec(packetId: number, reasonCode: number): M | undefined {
     const state = this.table.state(packetId)
-    if (state === 0) return undefined
-    const next = NEXT[state]![reasonCode < 0x80 ? 'PUBREC' : 'REFUSING_PUBREC']
-    if (next === undefined) throw illegal(state, 'PUBREC', packetId)
-    if (next === 0) return this.settle(packetId)
-    this.table.setState(packetId, next)
+    // Its copy may come after it: the answer is PUBREL again (4.3.3).
+    if (reasonCode >= 0x80 || (state !== AWAITING_PUBREC && state !== AWAITING_PUBCOMP)) {
+      return this.end(packetId, AWAITING_PUBREC, 'PUBREC')
+    }
+    this.table.setState(packetId, AWAITING_PUBCOMP)
     return this.table.value(packetId)
   }
 
   /** Takes PUBCOMP: the message is settled. Undefined when the identifier is not in use.
    *  @throws ProtocolError when it is in use for something else */
   pubcomp(packetId: number): M | undefined {
-    const state = this.table.state(packetId)
-    if (state === 0) return undefined
-    if (NEXT[state]!.PUBCOMP === undefined) throw illegal(state, 'PUBCOMP', packetId)
-    return this.settle(packetId)
+    return this.end(packetId, AWAITING_PUBCOMP, 'PUBCOMP')
   }
 
   /** Gives up a message that is not to be sent again: its identifier is free and its quota given back. */
@@ -130,6 +109,15 @@ export class Outbound<M> {
   /** Forgets everything: the session has ended. */
   clear(): void {
     this.table.clear()
+  }
+
+  /** Takes the packet that ends an exchange; one that waits for another is a Protocol Error.
+   *  @see MQTT 5.0, 4.3.2 and 4.3.3 */
+  private end(packetId: number, awaited: number, packet: string): M | undefined {
+    const state = this.table.state(packetId)
+    if (state === 0) return undefined
+    if (state !== awaited) throw illegal(state, packet, packetId)
+    return this.settle(packetId)
   }
 
   private settle(packetId: number): M | undefined {
