@@ -12,6 +12,9 @@ interface InFlight {
   released: boolean
 }
 
+/** Few, so that each comes round often: what the broker has kept of one by mistake shows. */
+const IDENTIFIERS = 300
+
 /** Publishes its streams as fast as its window lets it, and sends again what was not acknowledged, in order. */
 export class Publisher extends SessionClient {
   /** Refused by the broker (0x80 and above) and published again. */
@@ -94,7 +97,7 @@ export class Publisher extends SessionClient {
   }
 
   private begin(each: InFlight): void {
-    do this.lastId = (this.lastId % 65535) + 1
+    do this.lastId = (this.lastId % IDENTIFIERS) + 1
     while (this.inFlight.has(this.lastId))
     this.inFlight.set(this.lastId, each)
     this.transmit(this.lastId, each, false)

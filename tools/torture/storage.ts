@@ -7,6 +7,7 @@ import { RetainedTopic, Stream, Tally } from './ledger.ts'
 import { Link } from './link.ts'
 import { Publisher } from './publisher.ts'
 import type { SessionClient } from './session-client.ts'
+import { SmallDisk } from './small-disk.ts'
 import { Subscriber } from './subscriber.ts'
 
 export interface TortureOptions {
@@ -14,6 +15,9 @@ export interface TortureOptions {
   readonly broker: 'pipit' | 'mosquitto'
   /** More options of `pipit broker`, such as --durability. */
   readonly brokerOptions?: readonly string[]
+  /** The broker's disk is full now and then (root on Linux). What it refuses is published again, and so comes out of
+   *  order: order is not looked at. */
+  readonly fullDisk?: boolean
   /** Says how far it is. */
   readonly progress?: (line: string) => void
   /** Where the broker's data lies; default: a new folder, removed when nothing went wrong. */
@@ -38,6 +42,9 @@ export interface TortureResult {
 
 const PUBLISHERS = 4
 const WINDOW = 20
+/** The broker's disk in megabytes, where it is to be full at times, and for how long it is, and is not, at most. */
+const DISK_MEGABYTES = 24
+const DISK_CHANGE_MS = 400
 /** How long what is missing may keep everyone waiting before it counts as lost, milliseconds. */
 const PATIENCE_MS = 4000
 
@@ -61,12 +68,13 @@ interface Scene {
 export async function torture(options: TortureOptions): Promise<TortureResult> {
   const { rounds, progress } = options
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'pipit-torture-'))
+  const disk = options.fullDisk === true ? new SmallDisk(join(folder, 'data'), DISK_MEGABYTES) : undefined
   const port = await freePort()
   const broker =
     options.broker === 'pipit'
       ? BrokerProcess.pipit(port, join(folder, 'data'), ...(options.brokerOptions ?? []))
       : BrokerProcess.mosquitto(port, folder)
-  const scene = makeScene(port)
+  const scene = makeScene(port, disk === undefined)
   let retainedWrong = 0
   let round = 0
   for (const each of scene.exact) {
@@ -76,8 +84,10 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
   try {
     await broker.start()
     for (const each of [...scene.online, ...scene.visitors, ...scene.shared]) await each.subscribe()
+    // Each has its session while it can be kept.
+    await Promise.all(scene.publishers.map((each) => each.start()))
     for (round = 1; round <= rounds; round++) {
-      await underLoad(scene, round)
+      await underLoad(scene, round, disk)
       await broker.kill()
       // Else what is retained changes while it is looked at.
       for (const each of scene.publishers) each.stop()
@@ -86,13 +96,15 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
       if (round % 10 === 0)
         progress?.(describe(resultOf(scene, round, retainedWrong)).replace('lost', 'on their way'))
     }
+    disk?.free()
     await settled(scene)
     const said = broker.output.split('\n').filter((line) => line !== '' && !line.includes('ready on'))
     for (const line of options.broker === 'pipit' ? said.slice(0, 50) : []) progress?.(`broker: ${line}`)
     const refused = scene.publishers.reduce((sum, each) => sum + each.refused, 0)
     if (refused > 0) progress?.(`${refused} messages were refused and published again`)
     const result = resultOf(scene, rounds, retainedWrong)
-    if (options.folder === undefined && isFlawless(result)) rmSync(folder, { recursive: true, force: true })
+    if (options.folder === undefined && isFlawless(result) && disk === undefined)
+      rmSync(folder, { recursive: true, force: true })
     else progress?.(`the data folder is ${folder}`)
     return result
   } catch (error) {
@@ -102,6 +114,7 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
   } finally {
     for (const each of everyone(scene)) each.stop()
     await broker.kill()
+    disk?.unmount()
   }
 }
 
@@ -122,7 +135,8 @@ function everyone({ publishers, online, visitors, shared }: Scene): SessionClien
   return [...publishers, ...online, ...visitors, ...shared]
 }
 
-function makeScene(port: number): Scene {
+/** @param inOrder messages come in the order in which they were sent first */
+function makeScene(port: number, inOrder: boolean): Scene {
   const scene: Scene = {
     publishers: [],
     online: [],
@@ -147,7 +161,7 @@ function makeScene(port: number): Scene {
   }
   const receiver = (name: string, qos: QoS, into: Subscriber[]): void => {
     const tallies = tally(scene, name, scene.streams, qos)
-    scene.ordered.push(...tallies.values())
+    if (inOrder) scene.ordered.push(...tallies.values())
     const version = into.length % 2 === 0 ? 5 : 4
     into.push(new Subscriber(port, name, version, { filters: ['all/#'], qos, tallies }))
   }
@@ -175,7 +189,7 @@ function tally(scene: Scene, receiver: string, streams: readonly Stream[], qos: 
 }
 
 /** One round of load: clients come, stumble, overtake themselves and go, until a moment nobody knows. */
-async function underLoad(scene: Scene, round: number): Promise<void> {
+async function underLoad(scene: Scene, round: number, disk: SmallDisk | undefined): Promise<void> {
   const { publishers, online, visitors, shared } = scene
   const there = [...publishers, ...online, ...shared]
   for (const [i, visitor] of visitors.entries()) {
@@ -185,8 +199,13 @@ async function underLoad(scene: Scene, round: number): Promise<void> {
   await Promise.all(there.map((each) => each.start()))
   for (const publisher of publishers) publisher.run()
   const until = performance.now() + 20 + Math.random() * 500
+  let change = performance.now() + Math.random() * DISK_CHANGE_MS
   while (performance.now() < until) {
     await wait(Math.random() * 40)
+    if (disk !== undefined && performance.now() > change) {
+      disk.toggle()
+      change = performance.now() + Math.random() * DISK_CHANGE_MS
+    }
     mishap(there[Math.floor(Math.random() * there.length)]!, shared)
   }
 }

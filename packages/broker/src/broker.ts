@@ -87,6 +87,8 @@ export class Broker implements RegistryHost {
   /** Follows messages that ask for it; undefined unless the option says so. */
   readonly tracer: Tracer | undefined
   readonly connections = new Set<Connection>()
+  /** Of 3.x, with messages that storage could not take: only a new connection makes clients send them again. */
+  readonly unanswered = new Set<Connection>()
   readonly counters: Counters
   /** Subscribers in this process. */
   localSessions = 0
@@ -184,7 +186,8 @@ export class Broker implements RegistryHost {
     const { data } = this.options
     if (data === undefined || this.storage !== undefined) return
     const { sessions, router, retained, wills, logger } = this
-    const parts = { sessions, router, retained, wills, host: this, now: this.now() }
+    const storageWorks = (): void => this.storageWorks()
+    const parts = { sessions, router, retained, wills, host: this, now: this.now(), storageWorks }
     this.storage = openStorage(data, this.options, parts, logger)
     this.journal = retained.journal = wills.journal = this.storage.journal
     this.startSweeping()
@@ -234,6 +237,15 @@ export class Broker implements RegistryHost {
   whenCommitted(session: Session, then: () => void, failed?: () => void): void {
     if (this.journal === undefined || session.storeId === 0) then()
     else this.journal.whenCommitted(then, failed)
+  }
+
+  /** Storage failed and works again: what was put off is done. */
+  private storageWorks(): void {
+    this.retained.saveChanges()
+    for (const connection of this.unanswered) {
+      connection.disconnect(0x83, 'storage works again: what was not acknowledged may be sent again')
+    }
+    this.unanswered.clear()
   }
 
   /** Says whether what a session is to remember cannot be written now. */
@@ -527,6 +539,7 @@ export class Broker implements RegistryHost {
 
   forget(connection: Connection): void {
     if (!this.connections.delete(connection)) return
+    this.unanswered.delete(connection)
     this.counters.leave(connection)
     if (this.connections.size === 0) this.whenGone()
     if (connection.isLocal) {

@@ -167,6 +167,7 @@ function refuse(
   if (connection.protocolVersion === 5 && code >= 0x80) {
     return connection.acknowledge(acknowledgement, packetId, code)
   }
+  if (reason === 'storage failing') connection.broker.unanswered.add(connection)
   if (code !== 0x87 && reason !== 'refused by hook') return
   if (message.qos === 2) connection.session!.inbound.publishQoS2(packetId, undefined)
   connection.acknowledge(acknowledgement, packetId, 0)

@@ -162,11 +162,10 @@ export class Journal implements BatchEvents {
     for (; at < underWay.length && underWay[at]! <= number; at += 2) this.safeMessage = underWay[at + 1]!
     underWay.splice(0, at)
     for (const each of memory) this.batch.recycle(each)
-    if (this.failing !== undefined) {
-      this.failing = undefined
-      this.onFailure(undefined)
-    }
+    const works = this.failing !== undefined
+    this.failing = undefined
     this.release()
+    if (works) this.onFailure(undefined)
     this.longestMs = Math.max(this.longestMs, performance.now() - begun)
   }
 

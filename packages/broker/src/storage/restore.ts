@@ -19,6 +19,8 @@ export interface Restorable {
   readonly wills: Wills
   readonly host: SessionHost
   readonly now: number
+  /** Called when storage works again after it failed. */
+  storageWorks(): void
 }
 
 /** Identifiers that a journal goes on with. */

@@ -45,7 +45,7 @@ export function openStorage(
     } = options
     const journal = new Journal({ durability, intervalMs }, next, (error) => {
       changed(error, folder, log)
-      if (error === undefined) broker.retained.saveChanges()
+      if (error === undefined) broker.storageWorks()
     })
     const sync = durability !== 'off' || durabilityByFilter.some((each) => each.durability !== 'off')
     journal.attach(new ThreadWriter({ folder, sync }, journal))

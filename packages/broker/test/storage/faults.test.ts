@@ -1,14 +1,16 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface, type Interface } from 'node:readline'
 import { afterEach, describe, expect, test } from 'vitest'
+import { canMount } from '../../../../tools/torture/small-disk.ts'
 import { afterKill, startBroker } from './brokers.ts'
 import { TestClient, text } from './client.ts'
-import { canMount, fillUp, isRoot, smallDisk } from './disk.ts'
+import { smallDisk } from './disk.ts'
 import { temporaryFolder } from './kit.ts'
 
+const isRoot = process.getuid?.() === 0
 const canLimit = process.platform === 'linux' && spawnSync('prlimit', ['--version']).error === undefined
 
 const children: ChildProcess[] = []
@@ -37,10 +39,10 @@ async function withoutDisk(port: number): Promise<void> {
   expect(refused.answer).toBe(0x97)
 }
 
-describe.skipIf(!canMount)('a full disk (needs root and tmpfs)', () => {
+describe.skipIf(!canMount())('a full disk (needs root and tmpfs)', () => {
   test('durable messages are refused with 0x97, the rest goes on, and with space the service is back; nothing acknowledged is lost', async () => {
     const disk = smallDisk()
-    const running = await startBroker({ data: join(disk, 'data') })
+    const running = await startBroker({ data: join(disk.folder, 'data') })
     const { port, said } = running
     const away = await TestClient.open(port, { clientId: 'away' })
     await away.subscribe('durable', 2)
@@ -48,7 +50,7 @@ describe.skipIf(!canMount)('a full disk (needs root and tmpfs)', () => {
     const five = await TestClient.open(port, { clientId: 'five' })
     const four = await TestClient.open(port, { clientId: 'four', protocolVersion: 4 })
     const accepted: string[] = []
-    const filler = fillUp(disk)
+    disk.fill()
     // The log has room within its file for some; then they are refused.
     let packetId = 0
     for (let code = 0; code !== 0x97; ) {
@@ -69,7 +71,7 @@ describe.skipIf(!canMount)('a full disk (needs root and tmpfs)', () => {
     expect(four.packets).toEqual([])
     await withoutDisk(port)
 
-    rmSync(filler)
+    disk.free()
     // The service comes back by itself; a message is the way to ask.
     for (let code = 0x97; code !== 0; ) {
       five.publish('durable', 'back', 1, 60_002)
@@ -78,6 +80,12 @@ describe.skipIf(!canMount)('a full disk (needs root and tmpfs)', () => {
     }
     accepted.push('back')
     expect(said.at(-1)).toBe('storage works again')
+    // A client of 3.1.1 sends what was not acknowledged on a new connection: it is given the occasion.
+    await expect(four.next('PUBACK')).rejects.toThrow('the connection ended')
+    const again = await TestClient.open(port, { clientId: 'four', protocolVersion: 4 })
+    again.publish('durable', 'no answer', 1, 1, { dup: true })
+    await again.next('PUBACK')
+    accepted.push('no answer')
 
     const after = await startBroker({ data: afterKill(running) })
     expect(after.said).toEqual([])
@@ -86,20 +94,20 @@ describe.skipIf(!canMount)('a full disk (needs root and tmpfs)', () => {
       properties: { sessionExpiryInterval: 3600, receiveMaximum: 65535 },
     })
     const got: string[] = []
-    while (got.at(-1) !== 'back') got.push(text(await back.next('PUBLISH')))
+    while (got.at(-1) !== 'no answer') got.push(text(await back.next('PUBLISH')))
     for (const payload of accepted) expect(got.filter((each) => each === payload)).toHaveLength(1)
     expect(got).not.toContain('refused')
   })
 
   test('a broker starts on a full disk with what it holds, so that nobody restarts it for ever', async () => {
     const disk = smallDisk()
-    const data = join(disk, 'data')
+    const data = join(disk.folder, 'data')
     const first = await startBroker({ data })
     const publisher = await TestClient.open(first.port, { clientId: 'p', protocolVersion: 4 })
     publisher.publish('r', 'there', 1, 1, { retain: true })
     await publisher.next('PUBACK')
     await first.broker.close()
-    fillUp(disk)
+    disk.fill()
     const second = await startBroker({ data })
     const reader = await TestClient.open(second.port, { clientId: 'r', cleanStart: true, properties: {} })
     await reader.subscribe('r', 0)
@@ -188,13 +196,13 @@ describe.skipIf(isRoot)('a folder that cannot be written (root can)', () => {
   })
 })
 
-describe.skipIf(!canMount)('a read-only file system (needs root and tmpfs)', () => {
+describe.skipIf(!canMount())('a read-only file system (needs root and tmpfs)', () => {
   test('is refused at the start, saying so', async () => {
     const disk = smallDisk()
-    const first = await startBroker({ data: join(disk, 'data') })
+    const first = await startBroker({ data: join(disk.folder, 'data') })
     await first.broker.close()
-    execFileSync('mount', ['-o', 'remount,ro', disk])
-    await expect(startBroker({ data: join(disk, 'data') })).rejects.toMatchObject({
+    execFileSync('mount', ['-o', 'remount,ro', disk.folder])
+    await expect(startBroker({ data: join(disk.folder, 'data') })).rejects.toMatchObject({
       code: 'READ_ONLY',
       message: expect.stringMatching(/: the data folder cannot be written \(EROFS/),
     })

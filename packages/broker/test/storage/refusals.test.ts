@@ -1,9 +1,9 @@
-import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { canMount } from '../../../../tools/torture/small-disk.ts'
 import { afterKill, type Running, startBroker } from './brokers.ts'
 import { TestClient, text } from './client.ts'
-import { canMount, fillUp, smallDisk } from './disk.ts'
+import { smallDisk } from './disk.ts'
 
 const CLEAN = { cleanStart: true, properties: {} }
 
@@ -35,16 +35,16 @@ const filtersOf = ({ broker }: Running, clientId: string): string[] => [
   ...(broker.sessions.get(clientId)?.subscriptions?.keys() ?? []),
 ]
 
-describe.skipIf(!canMount)('while the disk is full (needs root and tmpfs)', () => {
+describe.skipIf(!canMount())('while the disk is full (needs root and tmpfs)', () => {
   test('SUBSCRIBE of a session that lasts is refused and changes nothing: 0x97, 0x80 in 3.x; UNSUBSCRIBE with 0x83', async () => {
     const disk = smallDisk()
-    const running = await startBroker({ data: join(disk, 'data') })
+    const running = await startBroker({ data: join(disk.folder, 'data') })
     const { port } = running
     const five = await TestClient.open(port, { clientId: 'five' })
     await five.subscribe('before', 1)
     const four = await TestClient.open(port, { clientId: 'four', protocolVersion: 4 })
     await four.subscribe('before', 1)
-    const filler = fillUp(disk)
+    disk.fill()
     // The first refusal finds out that the disk is full, after the subscription was made.
     const granted = await subscribeUntilRefused(five)
     expect(filtersOf(running, 'five')).toEqual(['before', ...granted])
@@ -66,7 +66,7 @@ describe.skipIf(!canMount)('while the disk is full (needs root and tmpfs)', () =
     await four.round()
     expect(four.packets).toEqual([])
 
-    rmSync(filler)
+    disk.free()
     await four.next('UNSUBACK')
     five.send({ type: 'UNSUBSCRIBE', packetId: 12, topicFilters: ['before'] })
     expect((await five.next('UNSUBACK')).reasonCodes).toEqual([0])
@@ -78,12 +78,12 @@ describe.skipIf(!canMount)('while the disk is full (needs root and tmpfs)', () =
 
   test('CONNECT that would make a session that lasts is refused: 0x97, 3 in 3.x; one that is there goes on and is not begun anew', async () => {
     const disk = smallDisk()
-    const running = await startBroker({ data: join(disk, 'data') })
+    const running = await startBroker({ data: join(disk.folder, 'data') })
     const { port } = running
     const there = await TestClient.open(port, { clientId: 'there' })
     await there.subscribe('kept', 1)
     const live = await TestClient.open(port, { clientId: 'live', ...CLEAN })
-    const filler = fillUp(disk)
+    disk.fill()
     const granted = await subscribeUntilRefused(there)
     expect((await TestClient.open(port, { clientId: 'new' })).answer).toBe(0x97)
     expect((await TestClient.open(port, { clientId: 'new', protocolVersion: 4 })).answer).toBe(3)
@@ -94,7 +94,7 @@ describe.skipIf(!canMount)('while the disk is full (needs root and tmpfs)', () =
     const again = await TestClient.open(port, { clientId: 'there' })
     expect(again.answer).toBe(0)
     expect(filtersOf(running, 'there')).toEqual(['kept', ...granted])
-    rmSync(filler)
+    disk.free()
     await untilItWorks(port)
     expect((await TestClient.open(port, { clientId: 'new' })).answer).toBe(0)
     const after = await startBroker({ data: afterKill(running) })
@@ -104,7 +104,7 @@ describe.skipIf(!canMount)('while the disk is full (needs root and tmpfs)', () =
 
   test('a retained message of QoS 0 is delivered, kept in memory, and written when there is space; meanwhile the disk keeps what was acknowledged', async () => {
     const disk = smallDisk()
-    const running = await startBroker({ data: join(disk, 'data') })
+    const running = await startBroker({ data: join(disk.folder, 'data') })
     const { port } = running
     const publisher = await TestClient.open(port, { clientId: 'p', ...CLEAN })
     publisher.publish('r/1', 'acknowledged', 1, 1, { retain: true })
@@ -114,7 +114,7 @@ describe.skipIf(!canMount)('while the disk is full (needs root and tmpfs)', () =
     const watcher = await TestClient.open(port, { clientId: 'w', ...CLEAN })
     await watcher.subscribe('r/3', 0)
     const last = await TestClient.open(port, { clientId: 'last' })
-    const filler = fillUp(disk)
+    disk.fill()
     await subscribeUntilRefused(last)
     publisher.publish('r/1', 'newer', 0, 0, { retain: true })
     publisher.publish('r/2', '', 0, 0, { retain: true })
@@ -126,7 +126,7 @@ describe.skipIf(!canMount)('while the disk is full (needs root and tmpfs)', () =
 
     const meanwhile = await startBroker({ data: afterKill(running) })
     expect(await retainedBy(meanwhile)).toEqual(['r/1 acknowledged', 'r/2 to be cleared'])
-    rmSync(filler)
+    disk.free()
     await untilItWorks(port)
     publisher.publish('asked', '', 1, 9, { retain: true })
     await publisher.next('PUBACK')
@@ -136,7 +136,7 @@ describe.skipIf(!canMount)('while the disk is full (needs root and tmpfs)', () =
 
   test('PUBREC that was said stays said: a copy of that message is not refused, and is published once', async () => {
     const disk = smallDisk()
-    const { port } = await startBroker({ data: join(disk, 'data') })
+    const { port } = await startBroker({ data: join(disk.folder, 'data') })
     const away = await TestClient.open(port, { clientId: 'away' })
     await away.subscribe('t', 2)
     const first = await TestClient.open(port, { clientId: 'p' })
@@ -144,7 +144,7 @@ describe.skipIf(!canMount)('while the disk is full (needs root and tmpfs)', () =
     await first.next('PUBREC')
     await first.drop()
     const last = await TestClient.open(port, { clientId: 'last' })
-    const filler = fillUp(disk)
+    disk.fill()
     await subscribeUntilRefused(last)
     const second = await TestClient.open(port, { clientId: 'p' })
     second.publish('t', 'once', 2, 7, { dup: true })
@@ -152,7 +152,7 @@ describe.skipIf(!canMount)('while the disk is full (needs root and tmpfs)', () =
     second.publish('t', 'refused', 2, 8)
     expect((await second.next('PUBREC')).reasonCode).toBe(0x97)
     second.send({ type: 'PUBREL', packetId: 7, reasonCode: 0 })
-    rmSync(filler)
+    disk.free()
     await second.next('PUBCOMP')
     expect(text(await away.next('PUBLISH'))).toBe('once')
     await away.round()
