@@ -162,3 +162,31 @@ describe.each(brokers)('a device and Home Assistant at $name', ({ start, skipped
     expect(await lamp.ended).toBe(0)
   })
 })
+
+test('pipit device led --home-assistant announces itself; an identifier that no topic can have is refused', async () => {
+  const { port } = await processes.broker()
+  const lamp = processes.pipit([
+    'device',
+    'led',
+    '-p',
+    String(port),
+    '--home-assistant',
+    'hall',
+    '--prefix',
+    'home/hall',
+  ])
+  await lamp.says(/connected to localhost/)
+  const home = await FakeHomeAssistant.start(port)
+  const config = await home.next(({ topic }) => topic === 'homeassistant/device/hall/config')
+  const device = expanded(config.json() as Record<string, unknown>, 'device form') as unknown as Device
+  expect(discoveryFaults(config.topic, config.payload)).toEqual([])
+  const { state_topic: stateTopic = '', command_topic: commandTopic = '' } = device.components['light'] ?? {}
+  await home.subscribe(stateTopic)
+  await home.next(({ topic }) => topic === stateTopic)
+  await home.publish(commandTopic, '{"state":"ON","effect":"candle"}')
+  expect((await home.next(({ topic }) => topic === stateTopic)).json()).toMatchObject({ effect: 'candle' })
+  expect(await lamp.kill('SIGTERM')).toBe(0)
+  const wrong = await processes.done(['device', 'led', '-p', String(port), '--home-assistant', 'a/b'])
+  expect(wrong.code).toBe(1)
+  expect(wrong.stderr).toMatch(/It takes letters, digits, _ and -\. \(see pipit device --help\)\n$/)
+})

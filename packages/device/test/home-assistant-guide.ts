@@ -9,6 +9,8 @@ A device announces itself, Home Assistant shows it, commands come back in Home A
 EXAMPLE
 \`\`\`
 
+To look at it without a program: \`pipit device led --home-assistant hall\` announces a light in the terminal under that identifier.
+
 \`announce\` publishes the description retained, again whenever Home Assistant says \`online\` on \`homeassistant/status\` (its birth message), and again when the connection came back: neither a restart of Home Assistant nor a broker that forgot leaves the device out. Entities are available while \`<prefix>/status\` says \`online\`; \`offline\` is the connection's will (\`statusWill\`), so a device whose power is cut is shown as unavailable. Connect with MQTT 5.0, which is the client's default: Home Assistant leaves 3.x in 2027.1.
 
 - \`announced.remove()\` takes the device out of Home Assistant: an empty retained message on each discovery topic.
