@@ -55,7 +55,7 @@ const shorter: Plugin = {
   },
 }
 
-const WHOLE = 'the whole protocol'
+const WHOLE = 'whole:'
 
 /** Has a part take from the client what both use, so that the page has it once. */
 const shared: Plugin = {
@@ -65,7 +65,7 @@ const shared: Plugin = {
     onResolve({ filter: /./ }, ({ path, resolveDir, kind }) => {
       if (kind === 'entry-point') return undefined
       if (path === './client.js') return { path, external: true }
-      if (path === WHOLE) return { path: small }
+      if (path.startsWith(WHOLE)) return { path: path.slice(WHOLE.length), sideEffects: false }
       const file = path === '@pipit/protocol' ? small : join(resolveDir, path)
       return stubs.has(file) ? { path: file, namespace: 'shared', sideEffects: false } : undefined
     })
@@ -84,9 +84,8 @@ function sharedModules(): Map<string, string> {
     const names = list.split(',').map((name) => name.trim().split(' as '))
     const items = names.filter(([name]) => name !== '').map(([name, as]) => `${as ?? name} as ${name}`)
     const file = from === '@pipit/protocol' ? small : join(dirname(core), from)
-    // What of the protocol a part has for itself, it brings.
-    const rest = file === small ? `export * from '${WHOLE}'` : ''
-    stubs.set(file, `export { ${items.join(', ')} } from './client.js'\n${rest}`)
+    // What else the module has, a part brings itself.
+    stubs.set(file, `export { ${items.join(', ')} } from './client.js'\nexport * from '${WHOLE}${file}'`)
   }
   const errors = "export { MalformedPacketError, MqttError, ProtocolError } from './client.js'"
   stubs.set(join(packages, 'protocol', 'src', 'errors.ts'), errors)
