@@ -34,11 +34,13 @@ test('--smoke: every message arrives, once and in order, at our broker, and none
 }, async () => {
   const output = await bench('--smoke')
   expect(output.match(/^10? .*(pairs|to 100).* \d+\.\d +\d+ +\d+\.\d +\d+ *$/gm)).toHaveLength(4)
-  const lines = output.split('\n').filter((line) => line.includes(', pipit:'))
+  const lines = output.split('\n').filter((line) => line.includes(' delivered'))
   expect(lines).toEqual([
-    'pairs-qos0, pipit: 20000 of 20000 delivered',
-    'pairs-qos1, pipit: 20000 of 20000 delivered',
-    'one-to-100, pipit: 50000 of 50000 delivered',
+    'p2p0: 20000 of 20000 delivered',
+    'p2p1: 20000 of 20000 delivered',
+    'p2p2: 5000 of 5000 delivered',
+    'fan100: 50000 of 50000 delivered',
+    'shared1: 5000 of 5000 delivered',
   ])
 })
 

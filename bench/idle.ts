@@ -2,12 +2,12 @@
 //
 // Each broker is a process of its own; clients are bare sockets that send CONNECT and then nothing.
 // --connections N (10000)
-import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { Link } from '../packages/cli/src/load/link.ts'
 import { type BrokerKind, mosquittos, PIPIT, start } from './lib/brokers.ts'
-import { machineLine } from './lib/machine.ts'
+import { plain } from './lib/load.ts'
+import { machineLine, residentBytes } from './lib/machine.ts'
 import { count, table } from './lib/table.ts'
-import { Link } from './load/link.ts'
 
 const TARGET_BYTES = 8000
 
@@ -31,11 +31,11 @@ async function measure(kind: BrokerKind): Promise<number> {
   const links: Link[] = []
   try {
     // The first hundred make the broker compile its code and fill its pools: they are not counted.
-    for (let i = 0; i < 100; i++) links.push(await Link.open(broker.port, `warm-${i}`))
+    for (let i = 0; i < 100; i++) links.push(await Link.open(plain(broker.port), `warm-${i}`))
     const before = residentBytes(broker.pid)
     for (let from = 0; from < connections; from += 100) {
       const size = Math.min(100, connections - from)
-      const open = Array.from({ length: size }, (_, i) => Link.open(broker.port, `idle-${from + i}`))
+      const open = Array.from({ length: size }, (_, i) => Link.open(plain(broker.port), `idle-${from + i}`))
       links.push(...(await Promise.all(open)))
     }
     return (residentBytes(broker.pid) - before) / connections
@@ -43,10 +43,4 @@ async function measure(kind: BrokerKind): Promise<number> {
     for (const link of links) link.close()
     await broker.stop()
   }
-}
-
-/** Resident memory of a process; Linux only. */
-function residentBytes(pid: number): number {
-  const kilobytes = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
-  return Number(kilobytes) * 1024
 }

@@ -13,12 +13,13 @@ import { parseArgs } from 'node:util'
 import { connect, type MqttClient } from '@pipit/client'
 import { deviceTopics, type RunningLight, runLight } from '@pipit/device'
 import { encode, type QoS } from '@pipit/protocol'
+import { Link } from '../packages/cli/src/load/link.ts'
 import { program } from '../tools/interop.ts'
 import { PIPIT, start } from './lib/brokers.ts'
+import { plain } from './lib/load.ts'
 import { machineLine } from './lib/machine.ts'
 import { median, percentile } from './lib/stats.ts'
 import { table } from './lib/table.ts'
-import { Link } from './load/link.ts'
 
 const MEDIAN_MS = 2
 const P99_MS = 9
@@ -58,7 +59,7 @@ try {
     Array.from({ length: devices }, (_, device) => startLight(url, device, changes)),
   )
   const client = await connect(url)
-  const socket = await Link.open(broker.port, 'latency-socket')
+  const socket = await Link.open(plain(broker.port), 'latency-socket')
 
   const rows: string[][] = []
   let worst = { median: 0, p99: 0 }

@@ -4,8 +4,6 @@
 // a core of their own as far as there are some, the storage thread beside the load.
 //   --rounds N (3)   --seconds N (3)   --messages N (1000000)   --sessions N (100000)   --only load,drain,start
 //   --check: exit code 1 when a bound of the issue is missed
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,12 +11,12 @@ import { parseArgs } from 'node:util'
 import { encode } from '@pipit/protocol'
 import { BatchWriter } from '../packages/broker/src/storage/batch.ts'
 import { SqliteEngine } from '../packages/broker/src/storage/sqlite-engine.ts'
+import { Link, type LinkEvents } from '../packages/cli/src/load/link.ts'
+import { faultsOf, type Measured, measured, milliseconds, plain } from './lib/load.ts'
 import { machineLine } from './lib/machine.ts'
 import { median } from './lib/stats.ts'
 import { type Delay, type Mode, TestBroker } from './lib/storage-broker.ts'
 import { count, table } from './lib/table.ts'
-import type { LoadOptions, LoadResult } from './load/generator.ts'
-import { Link } from './load/link.ts'
 
 const { values } = parseArgs({
   options: {
@@ -55,19 +53,14 @@ async function load(): Promise<void> {
       rates.get(mode)!.push(rate)
       blocked.get(mode)!.push(delay.maxMs)
       if (mode !== 'memory') own.push(delay.storageMs)
-      if (mode === 'always') p99s.push(result.ackP99Ms)
-      const faults = result.lost + result.repeated + result.strange + result.unacknowledged
-      const cells = [result.ackMedianMs, result.ackP99Ms, delay.p99Ms, delay.maxMs, delay.storageMs].map(
-        (ms) => ms.toFixed(1),
+      const [ackMedianMs, ackP99Ms] = [0.5, 0.99].map((share) =>
+        milliseconds(result.acknowledgements, share),
+      ) as [number, number]
+      if (mode === 'always') p99s.push(ackP99Ms)
+      const cells = [ackMedianMs, ackP99Ms, delay.p99Ms, delay.maxMs, delay.storageMs].map((ms) =>
+        ms.toFixed(1),
       )
-      rows.push([
-        mode,
-        String(round),
-        count(rate),
-        ...cells,
-        cpu(result),
-        faults === 0 ? '' : `${faults} FAULTS`,
-      ])
+      rows.push([mode, String(round), count(rate), ...cells, cpu(result), faultsOf(result)])
     }
   }
   const head = [
@@ -101,26 +94,30 @@ async function load(): Promise<void> {
   want(median(own) <= 5, `storage keeps the event loop ${median(own).toFixed(1)} ms at once, wanted 5`)
 }
 
-async function measure(mode: Mode): Promise<{ result: LoadResult; delay: Delay }> {
+async function measure(mode: Mode): Promise<{ result: Measured; delay: Delay }> {
   const broker = await TestBroker.start(mode)
   try {
-    const generating = generate({
-      port: broker.port,
-      pid: broker.pid,
+    let counted: Promise<unknown> | undefined
+    const load = {
+      target: plain(broker.port),
+      topology: 'pairs',
       publishers: 10,
       subscribers: 1,
       qos: 1,
       size: 16,
-      credit: 1000,
+      inFlight: 1000,
       window: 100,
       warmUpSeconds: 1,
       seconds: Number(values.seconds),
       persistent: true,
-    })
-    // From here on it is counted: connections are made and the code is compiled.
-    await new Promise((resolve) => setTimeout(resolve, 1500))
-    await broker.delay()
-    const result = await generating
+      prefix: 'bench',
+    } as const
+    // From then on it is counted: connections are made and the code is compiled.
+    const onBegun = (): void => {
+      counted = broker.delay()
+    }
+    const result = await measured(load, broker.pid, { onBegun })
+    await counted
     return { result, delay: await broker.delay() }
   } finally {
     await broker.stop()
@@ -133,7 +130,7 @@ async function drain(): Promise<void> {
   const rates: number[] = []
   for (let round = 1; round <= Number(values.rounds); round++) {
     const broker = await TestBroker.start('always')
-    const subscriber = await Link.open(broker.port, 'drain', false)
+    const subscriber = await Link.open(plain(broker.port), 'drain', false)
     await subscriber.subscribe('drain', 1)
     subscriber.close()
     await fill(broker.port, waiting)
@@ -145,7 +142,7 @@ async function drain(): Promise<void> {
 }
 
 async function fill(port: number, messages: number): Promise<void> {
-  const link = await Link.open(port, 'filler')
+  const link = await Link.open(plain(port), 'filler')
   let acknowledged = 0
   const one = (id: number): Uint8Array =>
     encode(
@@ -167,7 +164,7 @@ async function fill(port: number, messages: number): Promise<void> {
       while (sent < messages && sent - acknowledged < 5000) batch.push(one((sent++ % 65535) + 1))
       if (batch.length > 0) link.write(Buffer.concat(batch))
     }
-    link.events.puback = () => {
+    link.events.acknowledged = () => {
       if (++acknowledged === messages) resolve()
     }
     link.events.chunkEnd = send
@@ -180,24 +177,31 @@ async function drained(port: number, messages: number): Promise<number> {
   let received = 0
   let begun = 0
   const acks = Buffer.alloc(65536 * 4)
-  const link = new Link()
+  let link: Link | undefined
   let at = 0
   await new Promise<void>((resolve, reject) => {
-    link.events.publish = (bytes, _start, body) => {
-      const id = body + 2 + 5
-      acks.set([0x40, 2, bytes[id] as number, bytes[id + 1] as number], at)
-      at += 4
-      if (++received === messages) resolve()
-    }
-    link.events.chunkEnd = () => {
-      if (at > 0) link.write(Buffer.from(acks.subarray(0, at)))
-      at = 0
+    const events: LinkEvents = {
+      publish: (bytes, _start, body) => {
+        const id = body + 2 + 5
+        acks.set([0x40, 2, bytes[id] as number, bytes[id + 1] as number], at)
+        at += 4
+        if (++received === messages) resolve()
+      },
+      chunkEnd: () => {
+        // What came with CONNACK is acknowledged once there is a link to do it on.
+        if (at === 0 || link === undefined) return
+        link.write(Buffer.from(acks.subarray(0, at)))
+        at = 0
+      },
     }
     begun = performance.now()
-    link.connect(port, 'drain', false).catch(reject)
+    Link.open(plain(port), 'drain', false, events).then((open) => {
+      link = open
+      events.chunkEnd?.()
+    }, reject)
   })
   const seconds = (performance.now() - begun) / 1000
-  link.close()
+  link?.close()
   return received / seconds
 }
 
@@ -262,23 +266,11 @@ function store(folder: string, messages: number, sessions: number): void {
   engine.close()
 }
 
-/** Runs the load generator in a process of its own. */
-async function generate(options: LoadOptions): Promise<LoadResult> {
-  const script = join(import.meta.dirname, 'load', 'generator.ts')
-  const args = ['--conditions=@pipit/source', script, JSON.stringify(options)]
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-  let output = ''
-  child.stdout.on('data', (bytes) => (output += bytes))
-  const [code] = await once(child, 'close')
-  if (code !== 0) throw new Error('the load generator failed: its words are above')
-  return JSON.parse(output) as LoadResult
-}
-
 function want(met: boolean, otherwise: string): void {
   if (!met) missed.push(otherwise)
 }
 
-function cpu(result: LoadResult): string {
+function cpu(result: Measured): string {
   return `${((100 * result.brokerCpuSeconds) / result.seconds).toFixed(0)} %`
 }
 

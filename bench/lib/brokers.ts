@@ -17,6 +17,8 @@ export interface RunningBroker {
 /** A broker that a benchmark can start: by its name, and the command for a port and a folder of its own. */
 export interface BrokerKind {
   readonly name: string
+  /** Whether it knows MQTT 5.0. */
+  readonly speaks5: boolean
   command(port: number, folder: string): string[]
 }
 
@@ -24,6 +26,7 @@ const root = join(import.meta.dirname, '..', '..')
 
 export const PIPIT: BrokerKind = {
   name: 'pipit',
+  speaks5: true,
   command: (port, folder) => [
     process.execPath,
     join(root, 'packages', 'cli', 'bin', 'pipit.js'),
@@ -42,6 +45,7 @@ export function mosquittos(): BrokerKind[] {
   if (path === undefined) return []
   const kind = (name: string, extra: string[]): BrokerKind => ({
     name,
+    speaks5: true,
     command: (port, folder) => {
       const lines = [
         `listener ${port} 127.0.0.1`,
@@ -56,6 +60,12 @@ export function mosquittos(): BrokerKind[] {
     },
   })
   return [kind('mosquitto', []), kind('mosquitto nodelay', ['set_tcp_nodelay true'])]
+}
+
+/** npm's aedes, in a process of its own. */
+export function aedes(): BrokerKind {
+  const script = join(import.meta.dirname, 'aedes.mjs')
+  return { name: 'aedes', speaks5: false, command: (port) => [process.execPath, script, String(port)] }
 }
 
 /** Starts a broker on a free port of 127.0.0.1, pinned to `core` when one is given and pinning works. */

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { cpus, release, type } from 'node:os'
 
 /** Where and when a figure was measured, in one line to print beside it. */
@@ -21,5 +22,14 @@ export function canPin(core: number): boolean {
     return true
   } catch {
     return false
+  }
+}
+
+/** Resident memory of a process; Linux only, elsewhere NaN. */
+export function residentBytes(pid: number): number {
+  try {
+    return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024
+  } catch {
+    return Number.NaN
   }
 }

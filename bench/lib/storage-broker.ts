@@ -18,7 +18,7 @@ export interface Delay {
   readonly rssMB: number
 }
 
-/** The broker of `load/storage-broker.ts`. */
+/** The broker of `storage-broker-process.ts`. */
 export class TestBroker {
   readonly port: number
   openedMs = 0
@@ -40,7 +40,7 @@ export class TestBroker {
       mode === 'memory' || data !== undefined ? undefined : mkdtempSync(join(tmpdir(), 'pipit-bench-'))
     const where = data ?? (folder === undefined ? undefined : join(folder, 'data'))
     const options = mode === 'memory' ? { port } : { port, data: where, durability: mode }
-    const script = join(import.meta.dirname, '..', 'load', 'storage-broker.ts')
+    const script = join(import.meta.dirname, 'storage-broker-process.ts')
     const args = ['--conditions=@pipit/source', script, JSON.stringify(options)]
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
     const broker = new TestBroker(port, child, folder)

@@ -225,6 +225,8 @@ interface Figures {
   readonly deliveredRate: number
   readonly deliveredMegabytesRate: number
   readonly latencyMs: { readonly [quantile: string]: number }
+  /** From a message to the end of its handshake; NaN (null) at QoS 0. */
+  readonly acknowledgedMs: { readonly [quantile: string]: number }
   readonly faults: {
     readonly lost: number
     readonly repeated: number
@@ -239,8 +241,6 @@ const QUANTILES = { p50: 0.5, p90: 0.9, p99: 0.99, 'p99.9': 0.999, max: 1 }
 function figuresOf(load: Load, result: RunResult): Figures {
   const { topology, publishers, subscribers, qos, size } = load
   const { published, delivered, seconds, lost, repeated, strange, unacknowledged, processes } = result
-  const latencies = new Histogram(result.latencies)
-  const quantiles = Object.entries(QUANTILES).map(([name, share]) => [name, latencies.quantile(share) / 1000])
   return {
     shape: topology,
     publishers,
@@ -253,10 +253,17 @@ function figuresOf(load: Load, result: RunResult): Figures {
     publishedRate: published / seconds,
     deliveredRate: delivered / seconds,
     deliveredMegabytesRate: (delivered * size) / seconds / 1e6,
-    latencyMs: Object.fromEntries(quantiles) as Record<string, number>,
+    latencyMs: quantiles(result.latencies),
+    acknowledgedMs: quantiles(result.acknowledgements),
     faults: { lost, repeated, strange, unacknowledged },
     generator: { processes, busiest: result.busiest },
   }
+}
+
+function quantiles(counts: readonly number[]): Record<string, number> {
+  const histogram = new Histogram(counts)
+  const each = Object.entries(QUANTILES).map(([name, share]) => [name, histogram.quantile(share) / 1000])
+  return Object.fromEntries(each) as Record<string, number>
 }
 
 function described(figures: Figures): string {

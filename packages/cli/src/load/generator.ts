@@ -65,7 +65,9 @@ class Generator {
     if (rate === undefined) this.begin(messages ?? Number.MAX_SAFE_INTEGER)
     if (messages === undefined) await wait(warmUpSeconds * 1000)
     const latencies = new Histogram()
+    const acknowledgements = new Histogram()
     for (const receiver of this.receivers) receiver.latencies = latencies
+    for (const { publisher } of this.flows) publisher.latencies = acknowledgements
     tell({ kind: 'begun' })
     const before = this.sample()
     if (messages === undefined) await wait(seconds * 1000)
@@ -73,6 +75,7 @@ class Generator {
     const after = this.sample()
     tell({ kind: 'over' })
     for (const receiver of this.receivers) receiver.latencies = undefined
+    for (const { publisher } of this.flows) publisher.latencies = undefined
     clearInterval(ticking)
     this.limit = 0
     await this.drained()
@@ -83,6 +86,7 @@ class Generator {
       seconds: after.seconds - before.seconds,
       generatorCpuSeconds: after.generator - before.generator,
       latencies: latencies.toJSON(),
+      acknowledgements: acknowledgements.toJSON(),
       ...this.faults(),
     }
   }

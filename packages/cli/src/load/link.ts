@@ -55,9 +55,16 @@ export class Link {
   }
 
   /** Connects, says CONNECT and waits for its acknowledgement.
+   *  @param events of what comes right behind the acknowledgement, if that is to be heard
    *  @throws Error that says why there is no connection */
-  static async open(target: Target, clientId: string, cleanStart = true): Promise<Link> {
+  static async open(
+    target: Target,
+    clientId: string,
+    cleanStart = true,
+    events: LinkEvents = {},
+  ): Promise<Link> {
     const link = new Link(target)
+    link.events = events
     await link.connect(clientId, cleanStart)
     return link
   }

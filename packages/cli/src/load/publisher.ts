@@ -1,4 +1,5 @@
 import { encode, type PublishProperties, type QoS } from '@pipit/protocol'
+import type { Histogram } from './histogram.ts'
 import type { Link } from './link.ts'
 
 /** What a payload begins with: the message's number, its flow, and when it was sent. */
@@ -31,6 +32,9 @@ export class Publisher {
   acknowledged = 0
   /** Acknowledgements that did not come in the order of their messages. */
   strayAcks = 0
+  /** Where times from a message to the end of its handshake are counted; undefined: nowhere. */
+  latencies: Histogram | undefined = undefined
+  private readonly sentAt: Float64Array
   private readonly link: Link
   private readonly flow: Flow
   private readonly packetLength: number
@@ -52,6 +56,7 @@ export class Publisher {
     this.idOffset = one.length - flow.size - properties - 2
     this.template = new Uint8Array(one.length * Math.min(flow.inFlight, 512))
     for (let at = 0; at < this.template.length; at += one.length) this.template.set(one, at)
+    this.sentAt = new Float64Array(flow.qos > 0 ? 65536 : 0)
     link.events.acknowledged = (type, packetId) => this.takeAck(type, packetId)
   }
 
@@ -76,6 +81,7 @@ export class Publisher {
 
   /** The first message carries the topic and its alias. */
   private introduceAlias(): void {
+    this.time[0] = performance.now()
     const bytes = encodeMessage(this.flow, this.flow.topic)
     this.number(bytes, bytes.length - this.flow.size, this.idOffset + this.flow.topic.length, 0)
     this.sent = 1
@@ -104,6 +110,7 @@ export class Publisher {
     const packetId = packetIdOf(number)
     bytes[id] = packetId >> 8
     bytes[id + 1] = packetId
+    this.sentAt[number & 65535] = this.time[0]!
   }
 
   private takeAck(type: number, packetId: number): void {
@@ -112,6 +119,9 @@ export class Publisher {
       return this.release(packetId)
     }
     if (packetId !== packetIdOf(this.acknowledged)) this.strayAcks++
+    if (this.latencies !== undefined) {
+      this.latencies.add((performance.now() - this.sentAt[this.acknowledged & 65535]!) * 1000)
+    }
     this.acknowledged++
   }
 

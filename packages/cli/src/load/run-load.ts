@@ -128,7 +128,11 @@ function deferred<T>(): Deferred<T> {
 
 function sum(results: readonly LoadResult[]): RunResult {
   const latencies = new Histogram()
-  for (const result of results) latencies.addAll(result.latencies)
+  const acknowledgements = new Histogram()
+  for (const result of results) {
+    latencies.addAll(result.latencies)
+    acknowledgements.addAll(result.acknowledgements)
+  }
   const total = (of: (result: LoadResult) => number): number =>
     results.reduce((all, result) => all + of(result), 0)
   return {
@@ -139,6 +143,7 @@ function sum(results: readonly LoadResult[]): RunResult {
     generatorCpuSeconds: total(({ generatorCpuSeconds }) => generatorCpuSeconds),
     busiest: Math.max(...results.map(({ generatorCpuSeconds, seconds }) => generatorCpuSeconds / seconds)),
     latencies: latencies.toJSON(),
+    acknowledgements: acknowledgements.toJSON(),
     lost: total(({ lost }) => lost),
     repeated: total(({ repeated }) => repeated),
     strange: total(({ strange }) => strange),

@@ -40,6 +40,8 @@ export interface LoadResult {
   readonly generatorCpuSeconds: number
   /** From publisher to receiver, microseconds, in the buckets of a Histogram. */
   readonly latencies: readonly number[]
+  /** From message to the end of its handshake, at QoS 1 and 2, likewise. */
+  readonly acknowledgements: readonly number[]
   /** These are counted over the whole run; anything but 0 is a fault. */
   readonly lost: number
   /** Came twice, or after a later one. */

@@ -1,4 +1,4 @@
-// A broker for bench/storage, in a process of its own: `node storage-broker.ts '{"port":1883,"data":…}'`. It prints how long its
+// A broker for bench/storage, in a process of its own: `node storage-broker-process.ts '{"port":1883,"data":…}'`. It prints how long its
 // event loop was blocked between two SIGUSR2, and ends on SIGTERM.
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { Broker, type Durability } from '@pipit/broker'
