@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { Broker, type BrokerOptions, ConfiguredListeners, type Durability } from '@pipit/broker'
 import { type Command, Option } from 'commander'
+import { BrokerProgram, testConfiguration } from './broker-program.ts'
 import { collect, subcommand, whole, withEnvironment } from './command-line.ts'
 import { ConfigurationSource, isSaid, reload } from './configuration.ts'
 import { placesFor, withAccess } from './doors.ts'
@@ -34,9 +35,11 @@ export function define(): Command {
     )
     .option('--acl-file <file>', "who may do what, in Mosquitto's format or in YAML")
     .option(
-      '--config <file>',
-      'a configuration file (YAML); what is said here or in the environment is stronger',
+      '-c, --config <file>',
+      'a configuration file: YAML, or a mosquitto.conf; what is said here or in the environment is stronger',
     )
+    .option('--ignore-unsupported', 'go on without what a mosquitto.conf says and is not supported')
+    .option('--test-config', 'check the configuration and the files it names, and end: with 0, or with 1')
     .option(
       '--set <key=value>',
       'an option of the configuration file, such as limits.queuedMessages=1000; may be repeated',
@@ -91,28 +94,32 @@ export async function makeDataFolder(data: string): Promise<void> {
   })
 }
 
-async function broker(given: BrokerCommandOptions, command: Command): Promise<void> {
+async function broker(given: BrokerCommandOptions & { testConfig?: true }, command: Command): Promise<void> {
   const ended = untilSignal()
   const source = new ConfigurationSource(command)
   const { configuration, settings } = await source.read()
   source.settings = settings
-  const options = withAccess({
-    data: './pipit-data',
-    ...configuration.options,
-    logger: logger(given.logLevel),
-  })
+  const said = isSaid(command, 'logLevel') ? logger(given.logLevel) : undefined
+  const program = new BrokerProgram(configuration.program, said, () => logger(given.logLevel))
+  const options = withAccess({ data: './pipit-data', ...configuration.options, logger: program.logger })
+  if (given.testConfig === true) {
+    await testConfiguration(configuration, options)
+    console.log('pipit broker: the configuration is right')
+    return leave(0)
+  }
   const isNamed = isSaid(command, 'port') || isSaid(command, 'bind') || configuration.listeners === undefined
   const places = placesFor(given.bind ?? LOOPBACKS, given, isSaid(command, 'port'))
   if (isNamed) await checkPorts(places)
-  await makeDataFolder(options.data)
-  const running = new Broker(options)
-  await running.open()
+  if (configuration.program.persistence) await makeDataFolder(options.data)
+  const running = new Broker(program.optionsFor(options))
+  await program.open(running)
   const listeners = new ConfiguredListeners(running)
   if (!isNamed) await listeners.apply(configuration.listeners ?? [])
   const { addresses } = isNamed ? await listenOn(running, places) : { addresses: listeners.addresses }
-  process.on('SIGHUP', () => void reload(source, running, isNamed ? undefined : listeners))
+  program.settle(running)
+  process.on('SIGHUP', () => void reload(source, running, isNamed ? undefined : listeners, program))
   console.log(`pipit broker: ready on ${addresses.join(' and ')}`)
   await ended
-  await running.close()
+  await program.close(running)
   await leave(0)
 }

@@ -13,8 +13,11 @@ import {
   settingsFromYaml,
 } from '@pipit/broker'
 import type { Command } from 'commander'
+import type { BrokerProgram } from './broker-program.ts'
 import { UsageError } from './command-line.ts'
+import { unsupportedError } from './config.ts'
 import { CommandError } from './faults.ts'
+import { isMosquitto, readMosquitto, yamlOf } from './mosquitto-file.ts'
 
 /** Options of the command that are keys of the file too, and their keys. */
 const KEYS = [
@@ -29,6 +32,7 @@ const KEYS = [
 /** Where a broker's configuration is read from, once and again: options over environment over file. */
 export class ConfigurationSource {
   private readonly file: string | undefined
+  private readonly ignoresUnsupported: boolean
   private readonly stronger: Settings
   /** What was read last. */
   settings: Settings = new Map()
@@ -38,9 +42,13 @@ export class ConfigurationSource {
     const {
       config,
       set = [],
+      ignoreUnsupported,
       ...given
-    } = command.opts<Record<string, unknown> & { config?: string; set?: string[] }>()
+    } = command.opts<
+      Record<string, unknown> & { config?: string; set?: string[]; ignoreUnsupported?: true }
+    >()
     this.file = config
+    this.ignoresUnsupported = ignoreUnsupported === true
     const said = KEYS.filter(([name]) => isSaid(command, name))
     const options = said.map(([name, key]) => [key, String(given[name])] as const)
     this.stronger = explained(() =>
@@ -57,10 +65,20 @@ export class ConfigurationSource {
   async read(): Promise<{ readonly configuration: Configuration; readonly settings: Settings }> {
     const text = this.file === undefined ? '' : await contentsOf(this.file)
     return explained(() => {
-      const file = this.file === undefined ? new Map() : settingsFromYaml(text, this.file)
+      const file = this.file === undefined ? new Map() : this.settingsOf(text, this.file)
       const settings = merged(file, this.stronger)
       return { configuration: configurationOf(settings), settings }
     })
+  }
+
+  /** What a file says, in our own words or in Mosquitto's. */
+  private settingsOf(text: string, file: string): Settings {
+    if (!isMosquitto(file, text)) return settingsFromYaml(text, file)
+    const read = readMosquitto(file, text)
+    const { unsupported, warnings } = read
+    if (unsupported.length > 0 && !this.ignoresUnsupported) throw unsupportedError('broker', unsupported)
+    for (const line of [...unsupported, ...warnings]) process.stderr.write(`pipit broker: warning: ${line}\n`)
+    return settingsFromYaml(yamlOf(read), `${file} as YAML`)
   }
 }
 
@@ -71,12 +89,15 @@ export async function reload(
   source: ConfigurationSource,
   broker: Broker,
   listeners: ConfiguredListeners | undefined,
+  program: BrokerProgram,
 ): Promise<void> {
   try {
     const { configuration, settings } = await source.read()
     const { taken, left } = changesBetween(source.settings, settings)
     source.settings = settings
     broker.reconfigure(configuration.options)
+    program.reconfigure(configuration.program)
+    broker.audit?.administered('configuration', { taken, left })
     if (listeners !== undefined && configuration.listeners !== undefined) {
       await listeners.apply(configuration.listeners)
     }

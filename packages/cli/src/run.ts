@@ -19,6 +19,11 @@ const SUBCOMMANDS: readonly Row[] = [
   },
   { name: 'broker', summary: 'start a broker', load: () => import('./broker.ts') },
   {
+    name: 'config',
+    summary: 'print a mosquitto.conf as YAML',
+    load: () => import('./config.ts'),
+  },
+  {
     name: 'bridge',
     summary: 'an HTTP API before the broker, with a durable queue between',
     load: () => import('./bridge.ts'),
@@ -43,7 +48,11 @@ const SUBCOMMANDS: readonly Row[] = [
   { name: 'sub', summary: 'subscribe and print messages', load: () => import('./sub.ts') },
   { name: 'bench', summary: 'put a load on a broker and measure it', load: () => import('./bench.ts') },
   { name: 'trace', summary: 'send a command and show where its time went', load: () => import('./trace.ts') },
-  { name: 'device', summary: 'run a device: a light in the terminal', load: () => import('./device.ts') },
+  {
+    name: 'device',
+    summary: 'run a light, sensors or a fleet; begin a project',
+    load: () => import('./device.ts'),
+  },
   {
     name: 'collect',
     summary: 'gather mesh neighbours or lightning strokes into SQLite',

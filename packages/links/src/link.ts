@@ -45,6 +45,9 @@ const LOOK_MS = 5_000
  *  after the other one has acknowledged it; both sessions outlive their connections: at QoS 1 and 2 nothing is lost,
  *  whichever end goes away. At QoS 2 it is also carried once, but for a crash of the link's own process. */
 export class Link {
+  /** Settles when the local broker has answered the first subscription: what is published there from then on is not
+   *  missed. */
+  readonly ready: Promise<void>
   private readonly options: LinkOptions
   private readonly place: LinkPlace
   private readonly topics: TopicMap
@@ -70,7 +73,7 @@ export class Link {
     this.dialler = new Dialler(options.bindAddress)
     this.local = this.openLocal()
     this.inward = new Carrier(this.local, (line) => this.log('warn', line), this.life.signal)
-    this.listenHere()
+    this.ready = this.listenHere()
     if (options.start !== 'lazy') this.openRemote()
   }
 
@@ -117,17 +120,18 @@ export class Link {
     })
   }
 
-  private listenHere(): void {
+  private listenHere(): Promise<void> {
     const { local, options } = this
     local.onMessage((message) => this.carryOut(message), { acknowledge: 'manual' })
     local.onError((error) => this.log('warn', textOf(error)))
-    this.subscribeHere()
+    const subscribed = this.subscribeHere()
     if (options.notifications !== false) this.tell(local, DOWN)
+    return subscribed
   }
 
   /** With what is retained: it may be new there. */
-  private subscribeHere(): void {
-    void this.subscribe(this.local, this.topics.local, 'local')
+  private subscribeHere(): Promise<void> {
+    return this.subscribe(this.local, this.topics.local, 'local')
   }
 
   private carryOut(message: Message): void {
@@ -182,7 +186,7 @@ export class Link {
     if (isToldThere(this.options)) this.tell(remote, UP, this.options.outgoingRetain !== false)
     if (this.options.notifications !== false) this.tell(this.local, UP)
     // What is retained here may be new to a broker that has forgotten us; the first time, it has just been sent.
-    if (!sessionPresent && this.wasLocalTold) this.subscribeHere()
+    if (!sessionPresent && this.wasLocalTold) void this.subscribeHere()
     this.wasLocalTold = true
     this.lookForFirst()
   }

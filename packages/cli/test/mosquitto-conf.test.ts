@@ -1,0 +1,252 @@
+import { execFileSync } from 'node:child_process'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { settingsFromYaml } from '@pipit/broker'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { freePort, noMosquitto, noMosquittoClients, outcome, Processes } from './processes.ts'
+
+const processes = new Processes()
+let folder = ''
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'pipit-conf-'))
+})
+afterEach(async () => {
+  await processes.end()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+function write(name: string, text: string): string {
+  const path = join(folder, name)
+  writeFileSync(path, text)
+  return path
+}
+
+/** Starts our broker with a mosquitto.conf. */
+async function start(file: string, ...args: string[]) {
+  // The file says where its data goes.
+  const running = processes.pipit(['broker', '-c', file, ...args], { PIPIT_DATA: undefined })
+  await running.says(/ready on/)
+  return running
+}
+
+/** Runs mosquitto_pub and gives its exit code: 0 when the broker took what it was sent. */
+async function pub(port: number, ...args: string[]): Promise<number | string> {
+  const topic = args.includes('-t') ? [] : ['-t', 't', '-m', 'm']
+  const base = ['-h', '127.0.0.1', '-p', String(port), '-q', '1', ...topic]
+  return (await outcome(processes.run('mosquitto_pub', [...base, ...args]))).code
+}
+
+describe('pipit config from-mosquitto', () => {
+  test('prints YAML that says the same, and starts the same broker', async () => {
+    const port = await freePort()
+    const file = write('m.conf', `listener ${port} 127.0.0.1\nallow_anonymous true\nmax_qos 1\n`)
+    const { code, stdout, stderr } = await processes.done(['config', 'from-mosquitto', file])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(settingsFromYaml(stdout, 'y').get('listeners')?.value).toEqual([
+      { host: '127.0.0.1', port, maximumQoS: 1 },
+    ])
+    const running = processes.pipit(['broker', '--config', write('pipit.yaml', stdout)])
+    const [, address] = await running.says(/ready on (.*)/)
+    expect(address).toBe(`127.0.0.1:${port}`)
+  })
+
+  test('what is not supported ends it, or is left out and named', async () => {
+    const file = write('m.conf', 'listener 1 127.0.0.1\nmount_point x\nhttp_dir /srv\n')
+    const refused = await processes.done(['config', 'from-mosquitto', file])
+    expect(refused).toMatchObject({ code: 1, stdout: '' })
+    expect(refused.stderr).toContain(`pipit config: ${file}:2: mount_point is not supported`)
+    expect(refused.stderr).toContain(`pipit config: ${file}:3: http_dir is not supported`)
+    expect(refused.stderr).toContain('--ignore-unsupported')
+    const ignored = await processes.done(['config', 'from-mosquitto', '--ignore-unsupported', file])
+    expect(ignored.code).toBe(0)
+    expect(ignored.stderr).toContain('mount_point')
+    expect(ignored.stdout).not.toContain('mount')
+  })
+})
+
+describe('pipit broker --test-config', () => {
+  test('0 when all is right, and nothing is made', async () => {
+    const data = join(folder, 'store')
+    const file = write('m.conf', `persistence true\npersistence_location ${data}\n`)
+    const { code, stdout } = await processes.done(['broker', '-c', file, '--test-config'])
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'pipit broker: the configuration is right\n' })
+    expect(() => readFileSync(data)).toThrow(/ENOENT/)
+  })
+
+  test.each([
+    ['listener 1883 127.0.0.1\npassword_file /no/such\n', /\/no\/such/],
+    ['listener 1883 127.0.0.1\nacl_file FOLDER/acl\n', /acl:1/],
+    ['listener 1883 127.0.0.1\ncertfile /no/cert\nkeyfile /no/key\n', /\/no\/(cert|key)/],
+    ['allow_anonymous maybe\n', /m\.conf:1: allow_anonymous is maybe; it takes true or false/],
+    ['mount_point x\n', /m\.conf:1: mount_point is not supported/],
+    ['connection c\naddress a b:0\ntopic #\n', /m\.conf:2: address b:0: its port is to be from 1 to 65535/],
+  ])('1 for %j', async (text, fault) => {
+    write('acl', 'nonsense a\n')
+    const file = write('m.conf', text.replaceAll('FOLDER', folder))
+    const { code, stderr } = await processes.done(['broker', '-c', file, '--test-config'])
+    expect(stderr).toMatch(fault)
+    expect(code).toBe(1)
+  })
+
+  test('a port that is taken is nobody’s fault here', async () => {
+    const { port } = await processes.broker()
+    const file = write('m.conf', `listener ${port} 127.0.0.1\n`)
+    expect((await processes.done(['broker', '-c', file, '--test-config'])).code).toBe(0)
+  })
+})
+
+describe.skipIf(noMosquittoClients !== undefined)(
+  `pipit broker -c mosquitto.conf (${noMosquittoClients ?? 'clients installed'})`,
+  () => {
+    test('open to the network in words: it starts, with a warning', async () => {
+      const port = await freePort()
+      const file = write('m.conf', `listener ${port}\nsocket_domain ipv4\nallow_anonymous true\n`)
+      const running = await start(file)
+      expect(running.stderr).toContain(
+        `pipit broker: warning: ${file}:1: listener ${port} is open to the network and lets anyone in`,
+      )
+      expect(await pub(port)).toBe(0)
+    })
+
+    test('a file of another name, and include_dir', async () => {
+      const port = await freePort()
+      const included = join(folder, 'conf.d')
+      mkdirSync(included)
+      writeFileSync(join(included, 'a.conf'), `listener ${port} 127.0.0.1\nallow_anonymous true\n`)
+      writeFileSync(join(included, 'b.txt'), 'nonsense\n')
+      await start(write('broker.config', `include_dir ${included}\n`))
+      expect(await pub(port)).toBe(0)
+    })
+
+    test.each([
+      [true, '1 m\n'],
+      [false, '0 none\n'],
+    ])('persistence %s: what is retained is there after a restart, or is not', async (persistence, first) => {
+      const port = await freePort()
+      const kept = `persistence ${persistence}\npersistence_location ${folder}\n`
+      const file = write('m.conf', `listener ${port} 127.0.0.1\nallow_anonymous true\n${kept}`)
+      const before = await start(file)
+      expect(await pub(port, '-r')).toBe(0)
+      await before.kill()
+      await start(file)
+      const args = ['-p', String(port), '-t', 't', '-t', 'end', '-C', '1', '-F', '%r %p']
+      const sub = processes.run('stdbuf', ['-oL', 'mosquitto_sub', ...args])
+      while (sub.stdout === '') await pub(port, '-t', 'end', '-m', 'none')
+      expect(sub.stdout).toBe(first)
+    })
+
+    test('SIGHUP: passwords and users as the file has them now', async () => {
+      const port = await freePort()
+      const passwords = write('pw', '')
+      const add = (user: string) => execFileSync('mosquitto_passwd', ['-b', passwords, user, 'p'])
+      add('ann')
+      const file = write('m.conf', `listener ${port} 127.0.0.1\npassword_file ${passwords}\n`)
+      const running = await start(file)
+      expect(await pub(port, '-u', 'ann', '-P', 'p')).toBe(0)
+      expect(await pub(port, '-u', 'bob', '-P', 'p')).not.toBe(0)
+      add('bob')
+      running.child.kill('SIGHUP')
+      await running.says(/configuration read again/)
+      expect(await pub(port, '-u', 'bob', '-P', 'p')).toBe(0)
+    })
+
+    test('log_dest file, with its time; opened again on SIGHUP', async () => {
+      const port = await freePort()
+      const log = join(folder, 'broker.log')
+      const lines = [`log_dest file ${log}`, 'log_type all', 'log_timestamp_format %Y!', 'pid_file PID']
+      const text = `listener ${port} 127.0.0.1\nallow_anonymous true\n${lines.join('\n')}\n`
+      const running = await start(write('m.conf', text.replace('PID', join(folder, 'pid'))))
+      expect(readFileSync(join(folder, 'pid'), 'utf8')).toBe(`${running.child.pid}\n`)
+      expect(await pub(port, '-i', 'one')).toBe(0)
+      renameSync(log, `${log}.1`)
+      running.child.kill('SIGHUP')
+      await running.says(/configuration read again/)
+      expect(await pub(port, '-i', 'two')).toBe(0)
+      await running.kill()
+      expect(readFileSync(`${log}.1`, 'utf8')).toMatch(/^\d{4}!: connected clientId="one" from="127/m)
+      expect(readFileSync(log, 'utf8')).toMatch(/connected clientId="two"/)
+      expect(running.stderr).toBe('')
+      expect(() => readFileSync(join(folder, 'pid'))).toThrow(/ENOENT/)
+    })
+
+    test('log_dest topic', async () => {
+      const port = await freePort()
+      const text = `listener ${port} 127.0.0.1\nallow_anonymous true\nlog_dest topic\nlog_type all\n`
+      await start(write('m.conf', text))
+      const args = ['-p', String(port), '-t', '$SYS/broker/log/#', '-t', 'end', '-C', '1', '-F', '%t %p']
+      const sub = processes.run('stdbuf', ['-oL', 'mosquitto_sub', ...args])
+      while (sub.stdout === '') await pub(port, '-i', 'seen')
+      expect(sub.stdout).toMatch(/^\$SYS\/broker\/log\/N (dis)?connected clientId=/)
+    })
+
+    test.skipIf(process.getuid?.() !== 0)(
+      'user: started as root, it is that user once it listens',
+      async () => {
+        const port = await freePort()
+        chmodSync(folder, 0o755)
+        const text = `listener ${port} 127.0.0.1\nallow_anonymous true\nuser nobody\npersistence true\npersistence_location ${folder}\n`
+        const running = await start(write('m.conf', text))
+        const status = readFileSync(`/proc/${running.child.pid}/status`, 'utf8')
+        expect(status).toMatch(/^Uid:\t([1-9]\d*)\t\1\t\1\t\1$/m)
+        expect(await pub(port, '-r')).toBe(0)
+        await running.kill()
+        expect(running.stderr).not.toMatch(/fail|cannot|EACCES|EPERM/)
+      },
+    )
+  },
+)
+
+describe.skipIf(noMosquitto !== undefined || noMosquittoClients !== undefined)(
+  `the same doors as Mosquitto's (${noMosquitto ?? noMosquittoClients ?? 'installed'})`,
+  () => {
+    /** Client arguments, each a connection that publishes once. */
+    const LOGINS = [
+      [],
+      ['-i', 'c'],
+      ['-u', 'ann', '-P', 'p'],
+      ['-u', 'ann', '-P', 'wrong'],
+      ['-u', 'ann'],
+      ['-u', 'eve', '-P', 'p'],
+      ['-i', 'sec-1'],
+      ['-i', 'sec-1', '-u', 'ann', '-P', 'p'],
+    ]
+    const versions = ['mqttv31', 'mqttv311', 'mqttv5']
+
+    test.each([
+      ['nobody', ''],
+      ['anyone', 'allow_anonymous true\n'],
+      ['passwords', 'password_file FOLDER/pw\n'],
+      ['passwords, or nobody in particular', 'password_file FOLDER/pw\nallow_anonymous true\n'],
+      ['prefixes', 'allow_anonymous true\nclientid_prefixes sec-\n'],
+      ['names as identifiers', 'allow_anonymous true\nuse_username_as_clientid true\n'],
+      ['no empty identifiers', 'allow_anonymous true\nallow_zero_length_clientid false\n'],
+      [
+        'a listener of its own',
+        'per_listener_settings true\nlistener PORT 127.0.0.1\nallow_anonymous true\n',
+      ],
+      ['a listener of its own that says nothing', 'per_listener_settings true\nlistener PORT 127.0.0.1\n'],
+      ['an ACL and nobody', 'acl_file FOLDER/acl\n'],
+    ])('%s', async (_, text) => {
+      write('acl', 'topic readwrite t\n')
+      execFileSync('mosquitto_passwd', ['-c', '-b', join(folder, 'pw'), 'ann', 'p'])
+      const whole = text.includes('listener PORT') ? text : `listener PORT 127.0.0.1\n${text}`
+      const [ours, theirs] = [await freePort(), await freePort()]
+      const file = (port: number): string =>
+        write(
+          `${port}.conf`,
+          whole.replaceAll('FOLDER', folder).replaceAll('PORT', String(port)) +
+            (port === theirs ? 'user root\n' : ''),
+        )
+      await start(file(ours))
+      await processes.mosquittoWith(file(theirs))
+      const cases = versions.flatMap((version) => LOGINS.map((login) => ['-V', version, ...login]))
+      const wrong: unknown[] = []
+      for (const login of cases) {
+        const [here, there] = await Promise.all([pub(ours, ...login), pub(theirs, ...login)])
+        if ((here === 0) !== (there === 0)) wrong.push({ login, here, there })
+      }
+      expect(wrong).toEqual([])
+    })
+  },
+)
