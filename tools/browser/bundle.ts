@@ -22,6 +22,7 @@ const PARTS = [
   'identifiers',
   'metrics',
   'pings',
+  'policies',
   'quarantine',
   'references',
   'requests',

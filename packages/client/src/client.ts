@@ -109,7 +109,7 @@ export class MqttClient {
     this.platform = this.parts.timers === undefined ? platform : { ...platform, ...this.parts.timers() }
     platform = this.platform
     this.settings = settingsOf(servers, options, this.parts)
-    this.telemetry = telemetry && need(this.parts, 'telemetry')(telemetry)
+    this.telemetry = telemetry && this.parts.telemetry?.(telemetry)
     const report = (error: unknown): void => this.report(error)
     this.session = new Session(this.settings, platform, report, this.telemetry, this.parts)
     const { transport } = options
@@ -395,7 +395,7 @@ export class MqttClient {
     const { reconnect, alertAfterFailures, followServerReference } = this.settings
     const { failures } = this
     if (failures % alertAfterFailures === 0) this.alertListeners.tell({ failures, error })
-    if (followServerReference && need(this.parts, 'references')(this.connector.servers, error)) return 0
+    if (followServerReference && this.parts.references?.(this.connector.servers, error)) return 0
     if (reconnect === false || !(this.connectedOnce || keepTrying)) return undefined
     const again =
       reconnect.retryOn?.(error) ?? !isHopeless(error instanceof MqttError ? error.reasonCode : undefined)

@@ -72,13 +72,6 @@ export class QueueFullError extends MqttError {
   }
 }
 
-/** A queued message gave way to a newer one, as the queue's policy says. */
-export class MessageDroppedError extends MqttError {
-  constructor(message: string) {
-    super('MESSAGE_DROPPED', message)
-  }
-}
-
 /** `Not authorized (0x87): reason string`, as far as there is one. */
 export function describeReason(reasonCode: number, reasonString?: string): string {
   const name = `${reasonCodeName(reasonCode)} (0x${reasonCode.toString(16).padStart(2, '0')})`

@@ -5,6 +5,7 @@ import { expiry } from './part-expiry.ts'
 import { identifiers } from './part-identifiers.ts'
 import { metrics } from './part-metrics.ts'
 import { pings } from './part-pings.ts'
+import { policies } from './part-policies.ts'
 import { quarantine } from './part-quarantine.ts'
 import { references } from './part-references.ts'
 import { requests } from './part-requests.ts'
@@ -20,6 +21,7 @@ export const EVERY_PART: Parts = {
   ...identifiers,
   ...metrics,
   ...pings,
+  ...policies,
   ...quarantine,
   ...references,
   ...requests,

@@ -139,6 +139,18 @@ const RECEIVE_MAXIMUM = 1024
 const MAXIMUM_PACKET_SIZE = 16_777_216
 const TOPIC_ALIAS_MAXIMUM = 64
 
+/** The parts that options take. */
+const PART_OF = {
+  authenticator: 'authentication',
+  followServerReference: 'references',
+  poisonLimit: 'quarantine',
+  policy: 'policies',
+  store: 'durability',
+  telemetry: 'telemetry',
+  topicAliases: 'aliases',
+  topicAliasMaximum: 'aliases',
+} as const
+
 /** Checks the options at the door.
  *  @throws TypeError, RangeError naming the option and what it takes */
 export function settingsOf(servers: Servers, options: ClientOptions, parts: Parts): Settings {
@@ -153,7 +165,11 @@ export function settingsOf(servers: Servers, options: ClientOptions, parts: Part
   }
   const reconnect = reconnectOf(options.reconnect)
   const properties = options.properties ?? defaultProperties(options, reconnect !== false, parts)
-  if ((properties.topicAliasMaximum ?? 0) > 0) need(parts, 'aliases')
+  const wanted: Record<string, unknown> = { ...options, ...options.queue, ...options.properties }
+  for (const [option, part] of Object.entries(PART_OF)) {
+    const value = wanted[option]
+    if (value && value !== 'reject') need(parts, part)
+  }
   const clientId = options.clientId ?? makeClientId()
   utf8Length(clientId, 'clientId')
   const username = options.username ?? inUrl(parsed.username)

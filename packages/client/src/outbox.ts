@@ -18,6 +18,7 @@ import type { Platform } from './platform.ts'
 import { NO_PAYLOAD, type Publication, type PublishResult, SUCCESS } from './publication.ts'
 import { PublishQueue, type QueueOptions } from './publish-queue.ts'
 import type { Quarantine } from './quarantine.ts'
+import type { policyOf } from './queue-policies.ts'
 import { faultOf } from './server-limits.ts'
 
 /** What every QoS 0 publish that is buffered at once gives. */
@@ -26,6 +27,7 @@ const SENT: Promise<PublishResult> = Promise.resolve(SUCCESS)
 export interface OutboxOptions {
   readonly platform: Platform
   readonly queue: QueueOptions
+  readonly policies: typeof policyOf | undefined
   readonly expiry: Expiry | undefined
   readonly quarantine: ((outbound: Outbound<Publication>) => Quarantine) | undefined
   readonly journal: Journal | undefined
@@ -59,7 +61,12 @@ export class Outbox {
     this.report = options.report
     this.expiry = options.expiry
     this.quarantine = options.quarantine?.(this.outbound)
-    this.queue = new PublishQueue(options.queue, this.counters.drop, (publication) => this.erase(publication))
+    this.queue = new PublishQueue(
+      options.queue,
+      this.counters.drop,
+      (publication) => this.erase(publication),
+      options.policies,
+    )
   }
 
   get inFlight(): number {

@@ -9,6 +9,7 @@ import type { LinkAliases } from './link-aliases.ts'
 import type { ping } from './pings.ts'
 import type { Platform, Timing } from './platform.ts'
 import type { Quarantine } from './quarantine.ts'
+import type { policyOf } from './queue-policies.ts'
 import type { followReference } from './references.ts'
 import type { RequestResponse } from './request-response.ts'
 import type { Store } from './store/store.ts'
@@ -27,6 +28,8 @@ export interface Parts {
   readonly quarantine?: (...made: ConstructorParameters<typeof Quarantine>) => Quarantine
   /** @internal The option `topicAliases`, and Topic Aliases from the server. */
   readonly aliases?: (...made: ConstructorParameters<typeof LinkAliases>) => LinkAliases
+  /** @internal The option `queue.policy`. */
+  readonly policies?: typeof policyOf
   /** @internal The option `followServerReference`. */
   readonly references?: typeof followReference
   /** @internal Message Expiry Intervals while messages wait. */

@@ -1,6 +1,7 @@
-import { MessageDroppedError, QueueFullError } from './errors.ts'
+import { QueueFullError } from './errors.ts'
 import { Fifo } from './fifo.ts'
 import type { Publication } from './publication.ts'
+import type { policyOf, QueuePolicy } from './queue-policies.ts'
 
 /** What waits to be sent, while offline or while the server has enough in flight. */
 export interface QueueOptions {
@@ -22,52 +23,48 @@ export class PublishQueue {
   /** Those of QoS 0 among them. */
   atMostOnce = 0
   private readonly waiting = new Fifo<Publication>()
-  private readonly newest: Map<string, Publication> | undefined
+  readonly limitBytes: number
+  readonly dropped: (reason: string) => void
+  readonly abandoned: (publication: Publication) => void
   private readonly limitMessages: number
-  private readonly limitBytes: number
-  private readonly policy: string
-  private readonly dropped: (reason: string) => void
-  private readonly abandoned: (publication: Publication) => void
+  private readonly policy: QueuePolicy | undefined
 
   /** @param abandoned told of each message that was settled while it waited */
   constructor(
     options: QueueOptions,
     dropped: (reason: string) => void,
     abandoned: (publication: Publication) => void,
+    policies: typeof policyOf | undefined,
   ) {
     this.abandoned = abandoned
     this.limitMessages = options.limitMessages ?? 100_000
     this.limitBytes = options.limitBytes ?? 67_108_864
-    this.policy = options.policy ?? 'reject'
-    this.newest = this.policy === 'newestPerTopic' ? new Map() : undefined
     this.dropped = dropped
+    this.policy = policies?.(options.policy, this)
   }
 
   /** Takes a message back, whatever the bounds say: it was ours before. */
   restore(publication: Publication): void {
     publication.queue = this
     this.count(publication, 1)
-    this.newest?.set(publication.topic, publication)
+    this.policy?.entered?.(publication)
     this.waiting.push(publication)
   }
 
   /** Takes a message, or fails it. */
   push(publication: Publication): void {
-    this.replace(publication)
-    const bytes = bytesOf(publication)
-    while (this.size >= this.limitMessages || this.bytes + bytes > this.limitBytes) {
-      const oldest = this.policy === 'dropOldest' && bytes <= this.limitBytes ? this.shift() : undefined
-      this.dropped(oldest === undefined ? 'queueFull' : 'queueDropOldest')
-      if (oldest === undefined) {
-        publication.fail(
-          new QueueFullError(`the queue is full; it holds ${this.size} messages, ${this.bytes} bytes`),
-        )
-        return
-      }
-      this.abandoned(oldest)
-      oldest.fail(new MessageDroppedError(`publish to ${oldest.topic}: a newer one took its place`))
-    }
-    this.restore(publication)
+    this.policy?.admit(publication)
+    if (this.isFullFor(publication)) {
+      this.dropped('queueFull')
+      publication.fail(
+        new QueueFullError(`the queue is full; it holds ${this.size} messages, ${this.bytes} bytes`),
+      )
+    } else this.restore(publication)
+  }
+
+  /** Says whether there is no room for a message. */
+  isFullFor(publication: Publication): boolean {
+    return this.size >= this.limitMessages || this.bytes + bytesOf(publication) > this.limitBytes
   }
 
   peek(): Publication | undefined {
@@ -102,17 +99,10 @@ export class PublishQueue {
   private leave(publication: Publication): void {
     publication.queue = undefined
     this.count(publication, -1)
-    if (this.newest?.get(publication.topic) === publication) this.newest.delete(publication.topic)
+    this.policy?.left?.(publication)
     if (this.waiting.size > 64 && this.waiting.size > this.size * 2) {
       this.waiting.filter((waiting) => waiting.queue === this)
     }
-  }
-
-  private replace(publication: Publication): void {
-    const older = this.newest?.get(publication.topic)
-    if (older === undefined) return
-    this.dropped('queueReplaced')
-    older.fail(new MessageDroppedError(`publish to ${older.topic}: a newer one took its place`))
   }
 
   private count(publication: Publication, sign: 1 | -1): void {
@@ -122,6 +112,7 @@ export class PublishQueue {
   }
 }
 
-function bytesOf(publication: Publication): number {
+/** What a message counts as. */
+export function bytesOf(publication: Publication): number {
   return publication.payload.length + publication.topic.length
 }

@@ -7,7 +7,7 @@ import type { Link } from './link.ts'
 import { Counters } from './metrics.ts'
 import type { Settings } from './options.ts'
 import { Outbox } from './outbox.ts'
-import { need, type Parts } from './parts.ts'
+import type { Parts } from './parts.ts'
 import type { Platform } from './platform.ts'
 import { Requests } from './requests.ts'
 import { Subscriber } from './subscriber.ts'
@@ -38,11 +38,12 @@ export class Session {
     const { authenticator, store } = settings
     const { quarantine } = parts
     this.platform = platform
-    this.authentication = authenticator && need(parts, 'authentication')(authenticator)
-    this.journal = store && need(parts, 'durability')(store)
+    this.authentication = authenticator && parts.authentication?.(authenticator)
+    this.journal = store && parts.durability?.(store)
     this.outbox = new Outbox({
       platform,
       queue: settings.queue ?? {},
+      policies: parts.policies,
       expiry: parts.expiry?.(platform),
       quarantine: quarantine && ((outbound) => quarantine(settings.poisonLimit, outbound)),
       journal: this.journal,
