@@ -85,9 +85,10 @@ function portOf(child: ChildProcess, said: () => string): Promise<number> {
       if (port !== undefined) resolve(Number(port))
     })
     child.once('error', reject)
-    child.once('close', () =>
-      reject(new CommandError(`the fleet's broker did not start: ${said().trim() || text.trim()}`)),
-    )
+    child.once('close', (code, signal) => {
+      const why = said().trim() || text.trim() || `it ended with ${code ?? signal}`
+      reject(new CommandError(`the fleet's broker did not start: ${why}`))
+    })
   })
 }
 

@@ -14,7 +14,6 @@ import { subcommand, UsageError, whole, withEnvironment } from './command-line.t
 import { brokerUrl, targetOf } from './device-connection.ts'
 import { FleetBroker } from './device-fleet-broker.ts'
 import { ScaledClock } from './device-fleet-clock.ts'
-import { readScenario } from './device-fleet-scenario.ts'
 import { watchProgress } from './device-fleet-view.ts'
 import { RealWorld } from './device-fleet-world.ts'
 import { CommandError } from './faults.ts'
@@ -83,6 +82,8 @@ async function runFleet(given: FleetGiven): Promise<void> {
   const interrupted = untilSignal()
   check(given)
   const changes = Object.entries({ count: given.count, seed: given.seed, duration: given.duration })
+  // Nobody else waits for the reader of YAML.
+  const { readScenario } = await import('./device-fleet-scenario.ts')
   const scenario = await readScenario(
     given.scenario,
     Object.fromEntries(changes.filter(([, value]) => value !== undefined)) as Record<string, string | number>,

@@ -40,10 +40,8 @@ function expectWhole({ readings, lostReadings, faults }: FleetSummary): void {
   expect(readings.publishes).toBeGreaterThanOrEqual(readings.acknowledged)
 }
 
-describe('in virtual time', () => {
-  test('500 devices with 10 % loss and three broker restarts lose no reading', {
-    timeout: REAL_MS,
-  }, async () => {
+describe('in virtual time', { timeout: REAL_MS }, () => {
+  test('500 devices with 10 % loss and three broker restarts lose no reading', async () => {
     const summary = await summaryOf(['--accelerated', '--count', '500', '--scenario', THREE_RESTARTS])
     expectWhole(summary)
     expect(summary).toMatchObject({ devices: 500, outages: 3 })
@@ -123,10 +121,8 @@ roll_out:
   - { at: 11m, version: 1, set: { update_interval: 90 } }
 `
 
-describe('in real time', () => {
-  test('60 devices lose no reading while their broker is killed three times', {
-    timeout: REAL_MS,
-  }, async () => {
+describe('in real time', { timeout: REAL_MS }, () => {
+  test('60 devices lose no reading while their broker is killed three times', async () => {
     const file = scenario('short.yaml', SHORT.replace(/brown_outs:\n.*\n/, ''))
     const summary = await summaryOf(['--count', '60', '--speed', '120', '--scenario', file])
     expectWhole(summary)
@@ -143,7 +139,6 @@ describe('in real time', () => {
   ]) {
     test.skipIf(skipped !== undefined)(
       `against ${name} it accounts for every reading and leaves nothing behind (${skipped ?? 'installed'})`,
-      { timeout: REAL_MS },
       async () => {
         const port = String((await start()).port)
         const file = scenario('beside.yaml', SHORT)
@@ -171,9 +166,7 @@ describe('in real time', () => {
     )
   }
 
-  test('a broker of somebody else is killed and comes back: nothing is lost', {
-    timeout: REAL_MS,
-  }, async () => {
+  test('a broker of somebody else is killed and comes back: nothing is lost', async () => {
     const data = join(folder, 'data')
     const broker = await processes.broker('--data', data)
     const port = String(broker.port)
@@ -194,9 +187,7 @@ describe('in real time', () => {
     expect(fleet.stderr).toBe('')
   })
 
-  test('SIGINT ends it early, with a summary; its broker and folder go with it', {
-    timeout: REAL_MS,
-  }, async () => {
+  test('SIGINT ends it early, with a summary; its broker and folder go with it', async () => {
     const temporary = join(folder, 'temporary')
     const file = scenario('long.yaml', 'count: 5\ndevice: { interval: 1s }\n')
     mkdirSync(temporary)

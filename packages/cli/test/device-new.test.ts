@@ -31,7 +31,8 @@ function start(name: string, ...args: string[]) {
 
 const json = (path: string) => JSON.parse(readFileSync(join(folder, path), 'utf8')) as Record<string, unknown>
 
-describe('pipit device new', () => {
+// Each test starts several processes, on a machine that may be busy.
+describe('pipit device new', { timeout: 120_000 }, () => {
   test('writes a project that runs: readings, a configuration over MQTT, kept readings', async () => {
     const data = join(folder, 'broker')
     const broker = await processes.broker('--data', data)

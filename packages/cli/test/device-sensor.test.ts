@@ -18,7 +18,8 @@ const brokers = [
   { name: "Debian's mosquitto", start: () => processes.mosquitto(), skipped: noMosquitto },
 ]
 
-describe.each(brokers)('pipit device sensor against $name', ({ start, skipped }) => {
+// Each test starts several processes, on a machine that may be busy.
+describe.each(brokers)('pipit device sensor against $name', { timeout: 120_000 }, ({ start, skipped }) => {
   const onBroker = test.skipIf(skipped !== undefined)
   let port = ''
 

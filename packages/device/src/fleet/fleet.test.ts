@@ -191,6 +191,38 @@ test('end() ends a run early, and an outage with it', async () => {
   expect(summary.readings.kept).toBeGreaterThan(0)
 })
 
+test('a broker that takes longer to be back than the next outage waits for is not killed in the middle', async () => {
+  const { scenario } = checkScenario({
+    count: 2,
+    duration: '1h',
+    outages: [
+      { at: '10m', for: '1m' },
+      { at: '15m', for: '1m' },
+    ],
+  })
+  const clock = new VirtualClock()
+  const fleet = new Fleet({ scenario, clock })
+  const said: string[] = []
+  const world: FleetWorld = {
+    ...stranded,
+    fail: async () => void said.push(`killed ${clock.now() / 60_000}`),
+    recover: () =>
+      new Promise((resolve) => {
+        clock.after(600_000, () => {
+          said.push(`back ${clock.now() / 60_000}`)
+          resolve()
+        })
+      }),
+  }
+  let isDone = false
+  const running = fleet.run(world).finally(() => {
+    isDone = true
+  })
+  while (!isDone) await clock.run(clock.now() + 60_000, settled)
+  await running
+  expect(said).toEqual(['killed 10', 'back 21', 'killed 21', 'back 32'])
+})
+
 test('what the rig could not do is a fault of the summary', async () => {
   const { scenario } = checkScenario({ count: 1, duration: '10m', outages: [{ at: '1m', for: '1m' }] })
   const clock = new VirtualClock()

@@ -42,6 +42,8 @@ export class Fleet {
   private devices: readonly FleetDevice[] = []
   private outage: Outage | undefined = undefined
   private outagesHeld = 0
+  /** The outage that is, or was last: in real time a broker may take longer to be back than the scenario says. */
+  private lastOutage: Promise<void> = Promise.resolve()
   private readonly faults: string[] = []
   /** Ends the run before its time: devices that are awake go to sleep, and the summary is of what was. */
   end: () => void = () => {}
@@ -82,11 +84,13 @@ export class Fleet {
       return new FleetDevice(i, parts, world.radio(i, deviceId(i)))
     })
     for (const device of this.devices) device.start()
-    for (const outage of scenario.outages) this.at(outage.at, () => void this.hold(world, outage))
+    for (const outage of scenario.outages) this.at(outage.at, () => this.plan(world, outage))
     for (const brownOut of scenario.brownOuts) this.at(brownOut.at, () => this.brownOut(brownOut))
     for (const rollOut of scenario.rollOut) this.at(rollOut.at, () => void this.rollOut(world, rollOut))
     await Promise.race([this.pause(scenario.duration - (parts.clock.now() - parts.begun)), this.ended])
     this.endedAt = parts.clock.now() - parts.begun
+    // An outage that would go on ends too: what the broker has is still to come to the collector.
+    this.end()
     await Promise.all(this.devices.map((device) => device.stop()))
     await this.drained()
     return this.summary()
@@ -121,6 +125,10 @@ export class Fleet {
     })
   }
 
+  private plan(world: FleetWorld, outage: Outage): void {
+    this.lastOutage = this.lastOutage.then(() => this.hold(world, outage))
+  }
+
   private async hold(world: FleetWorld, outage: Outage): Promise<void> {
     this.outage = outage
     this.outagesHeld++
@@ -151,12 +159,13 @@ export class Fleet {
 
   /** Waits until the collector has what the broker has acknowledged, as long as more keeps coming. */
   private async drained(): Promise<void> {
+    await this.lastOutage
     const { ledger } = this.parts
     let owed = ledger.owed
-    for (let waited = 0; (owed > 0 || this.outage !== undefined) && waited < PATIENCE_MS; waited += LOOK_MS) {
+    for (let waited = 0; owed > 0 && waited < PATIENCE_MS; waited += LOOK_MS) {
       await this.pause(LOOK_MS, this.parts.radioClock)
       const now = ledger.owed
-      if (now < owed || this.outage !== undefined) waited = 0
+      if (now < owed) waited = 0
       owed = now
     }
   }
