@@ -1,4 +1,5 @@
 import { matches } from '@pipit/protocol'
+import type { Clock } from '../clock.ts'
 import type { ReceivedMessage } from '../message.ts'
 
 /** Called with each message. A promise holds its acknowledgement back, and the next message too. */
@@ -6,6 +7,14 @@ export type MessageCallback = (message: ReceivedMessage) => unknown
 
 /** Messages that came and have not been delivered. */
 export const INBOX_LIMIT = 1000
+
+const LONGEST_TIMER_MS = 2_147_483_647
+
+/** A message that is waited for. */
+export interface AwaitedMessage {
+  readonly message: Promise<ReceivedMessage | undefined>
+  readonly end: () => void
+}
 
 interface Waiting {
   readonly message: ReceivedMessage
@@ -27,6 +36,7 @@ export class Inbox {
   private readonly failed: (error: unknown) => void
   private readonly readers = new Set<Reader>()
   private readonly waiting: Waiting[] = []
+  private readonly waits = new Set<() => void>()
   private delivering = false
 
   /** @param polled messages wait until `deliverAll` is called
@@ -45,9 +55,30 @@ export class Inbox {
     }
   }
 
-  /** Hands the next message that matches to `take`. @returns a function that ends that */
-  next(filter: string, take: (message: ReceivedMessage) => void): () => void {
-    return this.add({ filter, take, once: true })
+  /** Waits for the next message that matches; undefined after `waitMs`, or when nothing can come any more.
+   *  `end` lets go of it. */
+  next(filter: string, waitMs: number, clock: Clock): AwaitedMessage {
+    let end = (): void => {}
+    const message = new Promise<ReceivedMessage | undefined>((resolve) => {
+      const unread = this.add({ filter, take: resolve, once: true })
+      const giveUp = (): void => resolve(undefined)
+      this.waits.add(giveUp)
+      // A timer that comes late has what arrived meanwhile still unread: one more turn for that.
+      let stopTimer = clock.after(Math.min(waitMs, LONGEST_TIMER_MS), () => {
+        stopTimer = clock.after(0, giveUp)
+      })
+      end = () => {
+        unread()
+        stopTimer()
+        this.waits.delete(giveUp)
+      }
+    })
+    return { message, end: () => end() }
+  }
+
+  /** Nothing can come any more. */
+  giveUpWaiting(): void {
+    for (const giveUp of this.waits) giveUp()
   }
 
   /** Hands each message that matches to `take`. @returns a function that ends that */

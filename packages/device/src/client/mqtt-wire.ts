@@ -1,22 +1,16 @@
-import {
-  type ClientMetrics,
-  type ClientOptions,
-  connect,
-  type MqttClient,
-  type TlsOptions,
-} from '@pipit/client'
+import { connect, type MqttClient, type NodeClientOptions } from '@pipit/client'
 import type { DevicePublishOptions } from '../link.ts'
 import { ReceivedMessage } from '../message.ts'
 import type { OpenWire, Traffic, Wire } from '../wire.ts'
+import type { DeviceSettings } from './options.ts'
 
 /** More messages than a broker may have sent us unacknowledged: none waits behind the callback of another. */
 const CONCURRENCY = 100_000
 
-/** Opens connections with `MqttClient`, each of which ends for good when it is lost.
- *  @param options what CONNECT says, TLS and limits */
-export function mqttWire(url: string, options: ClientOptions & { readonly tls?: TlsOptions }): OpenWire {
+/** Opens connections with `MqttClient`, each of which ends for good when it is lost. */
+export function mqttWire(settings: DeviceSettings): OpenWire {
   return async (receiver) => {
-    const client = await connect(url, { ...options, reconnect: false })
+    const client = await connect(settings.url, clientOptions(settings))
     const wire = new MqttWire(client)
     client.onMessage(
       ({ topic, payload, qos, retain }) =>
@@ -62,7 +56,29 @@ class MqttWire implements Wire {
   }
 
   traffic(): Traffic {
-    const { bytesSent, bytesReceived }: ClientMetrics = this.client.metrics()
+    const { bytesSent, bytesReceived } = this.client.metrics()
     return { bytesSent, bytesReceived }
+  }
+}
+
+/** What CONNECT says, and how long it may take. */
+function clientOptions(settings: DeviceSettings): NodeClientOptions {
+  const { clientId, user, password, keepAlive, will, tls, sessionSeconds = 0 } = settings
+  return {
+    clientId,
+    keepAlive,
+    will,
+    username: user === '' ? undefined : user,
+    password: password === '' ? undefined : password,
+    version: settings.version ?? 'auto',
+    connectTimeoutMs: settings.connectTimeoutMs ?? 10_000,
+    reconnect: false,
+    tls: typeof tls === 'object' ? tls : undefined,
+    cleanStart: sessionSeconds === 0,
+    properties: {
+      receiveMaximum: 1024,
+      maximumPacketSize: 16_777_216,
+      ...(sessionSeconds === 0 ? {} : { sessionExpiryInterval: sessionSeconds }),
+    },
   }
 }
