@@ -177,7 +177,10 @@ class Part {
     const command = ['--conditions=@pipit/source', LAUNCHER, 'bridge', this.name, ...this.args]
     const child = spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'pipe'] })
     child.stdout.on('data', (bytes) => (this.output += String(bytes)))
-    child.stderr.on('data', (bytes) => (this.errors += String(bytes)))
+    child.stderr.on('data', (bytes) => {
+      this.errors += String(bytes)
+      if (process.env.TORTURE_DEBUG) process.stderr.write(`${Date.now() % 1000000} ${child.pid} ${bytes}`)
+    })
     child.once('exit', () => {
       if (!this.isEnding) this.child = this.start()
     })

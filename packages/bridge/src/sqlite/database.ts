@@ -15,7 +15,11 @@ export interface DatabaseOptions {
 }
 
 /** Others have the file for the length of a commit; who waits longer than this is told that it cannot be had. */
-const BUSY_TIMEOUT_MS = 5_000
+const BUSY_TIMEOUT_MS = 10_000
+/** How often it is asked for. SQLite itself would ask ever more rarely, up to ten times a second, and lose to who has
+ *  come later: of seven processes one waited for seconds. */
+const ASK_EVERY_MS = 1
+const SQLITE_BUSY = 5
 
 type Run = (...args: never[]) => unknown
 
@@ -23,6 +27,7 @@ type Run = (...args: never[]) => unknown
 export class Database {
   private readonly db: DatabaseSync
   private readonly calls: Readonly<Record<Name, Run>>
+  private readonly clock = new Int32Array(new SharedArrayBuffer(4))
   private synchronous: 'FULL' | 'NORMAL' = 'FULL'
 
   /** @throws what SQLite says when the file cannot be opened, or comes from a newer program */
@@ -33,6 +38,7 @@ export class Database {
       migrate(this.db)
       if (fileLimitBytes !== undefined) this.limit(fileLimitBytes)
       this.calls = callsOf(new Statements(this.db))
+      this.db.exec('PRAGMA busy_timeout = 0')
     } catch (error) {
       this.db.close()
       throw error
@@ -55,9 +61,9 @@ export class Database {
   }
 
   private together(calls: readonly Call[], need: Need): readonly Answer[] {
-    if (need === 'read') return calls.map((call) => this.answer(call))
+    if (need === 'read') return calls.map((call) => this.patiently(() => this.answer(call)))
     this.synchronise(need === 'durable' ? 'FULL' : 'NORMAL')
-    this.db.exec('BEGIN IMMEDIATE')
+    this.patiently(() => this.db.exec('BEGIN IMMEDIATE'))
     try {
       const answers = calls.map((call) => this.answer(call))
       this.db.exec('COMMIT')
@@ -65,6 +71,18 @@ export class Database {
     } catch (error) {
       if (this.db.isTransaction) this.db.exec('ROLLBACK')
       throw error
+    }
+  }
+
+  /** Does what others may be in the way of, as soon as they are not. */
+  private patiently<T>(work: () => T): T {
+    for (const until = performance.now() + BUSY_TIMEOUT_MS; ; Atomics.wait(this.clock, 0, 0, ASK_EVERY_MS)) {
+      try {
+        return work()
+      } catch (error) {
+        const { errcode = 0 } = error as { errcode?: number }
+        if ((errcode & 0xff) !== SQLITE_BUSY || performance.now() > until) throw error
+      }
     }
   }
 

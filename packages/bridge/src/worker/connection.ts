@@ -23,14 +23,12 @@ export function openSession(
   { url, clientIdPrefix = 'pipit-bridge-', client = {} }: BrokerOptions,
   lease: Lease,
   store: SessionJournal,
-  poisonLimit: number,
 ): MqttClient {
   return open(url, {
     ...client,
     clientId: clientIdPrefix + lease.session,
     cleanStart: false,
     store,
-    poisonLimit,
     keepAlive: 30,
     connectTimeoutMs: 10_000,
     reconnect: { minimumDelayMs: 100, maximumDelayMs: 5_000 },

@@ -88,7 +88,7 @@ export class Listener {
     this.journal = new SessionJournal(engine.sessions, lease)
     this.waiting = []
     this.atMostOnce = 0
-    const client = openSession(broker, lease, this.journal, 1_000)
+    const client = openSession(broker, lease, this.journal)
     this.client = client
     client.onError((error) => log(`${lease.session}: ${(error as Error).message}`))
     // Before the connection is there: a session that was kept brings messages at once.

@@ -29,6 +29,8 @@ export interface PublisherOptions {
 /** Nobody looks for commands more often unless told that there are some. */
 const LOOK_EVERY_MS = 1_000
 const REOPEN_MS = 1_000
+/** A command in flight at this many ends of connections may be what ends them. */
+const SUSPICIOUS_LOSSES = 3
 /** How long stopping waits for what is in flight. */
 const GOODBYE_MS = 3_000
 
@@ -48,6 +50,9 @@ export class Publisher {
   private hasBegun = false
   private isLost = false
   private readonly inFlight = new Set<string>()
+  /** How many connections have ended while a command was in flight. */
+  private readonly losses = new Map<string, number>()
+  private mustReopen = false
   /** Settled since the last turn of the loop, by what was in flight when an earlier process ended. */
   private recovered: Recovered[] = []
   /** All of those, in this life of the client. */
@@ -89,16 +94,17 @@ export class Publisher {
         if (!(error instanceof EngineUnavailableError)) this.lose()
         log(`${lease.session}: ${(error as Error).message}`)
       }
-      if (!this.isLost && !this.isStopping) await pause(REOPEN_MS)
+      if (!this.isLost && !this.isStopping && !this.mustReopen) await pause(REOPEN_MS)
     }
     if (!this.isLost) await engine.sessions.release(lease).catch(() => {})
   }
 
   /** One life of the client. @returns true when the session has been ended */
   private async connection(): Promise<boolean> {
-    const { engine, broker, lease, maximumAttempts, log } = this.options
+    const { engine, broker, lease, log } = this.options
     this.inFlight.clear()
     this.hasBegun = false
+    this.mustReopen = false
     this.recovered = []
     this.journal = new SessionJournal(engine.sessions, lease)
     const settledBefore = new Set<string>()
@@ -113,7 +119,7 @@ export class Publisher {
       this.lose()
     })
     this.outcomes = outcomes
-    const client = openSession(broker, lease, this.journal, maximumAttempts)
+    const client = openSession(broker, lease, this.journal)
     this.client = client
     let isClosed = false
     const ended = client.closed.then((error) => {
@@ -122,10 +128,10 @@ export class Publisher {
       return error
     })
     client.onConnect((connected) => this.connected(connected))
-    client.onDisconnect(() => (this.isConnected = false))
+    client.onDisconnect(() => this.disconnected())
     try {
       let isDrained = false
-      while (!isClosed && !this.isLost && !this.isStopping && !isDrained) {
+      while (!isClosed && !this.isLost && !this.isStopping && !isDrained && !this.mustReopen) {
         const waitMs = this.isConnected ? await this.turn(outcomes) : LOOK_EVERY_MS
         isDrained = this.options.drains && this.hasBegun && (await this.isIdle(outcomes))
         if (waitMs > 0 && !isDrained) await this.wake.wait(waitMs)
@@ -134,7 +140,7 @@ export class Publisher {
         const error = await ended
         if (error !== undefined) log(`${lease.session}: ${error.message}`)
       }
-      return await this.leave(client, outcomes)
+      return this.mustReopen ? false : await this.leave(client, outcomes)
     } finally {
       this.isConnected = false
       outcomes.abandon()
@@ -168,6 +174,16 @@ export class Publisher {
     this.wake.call()
   }
 
+  /** The client would now send what was in flight one by one, to find a message that ends its connections. A broker
+   *  that was restarted is the rule, though: unless a command has been there at several ends, the session is opened
+   *  anew, and everything goes out again at once. */
+  private disconnected(): void {
+    this.isConnected = false
+    for (const id of this.inFlight) this.losses.set(id, (this.losses.get(id) ?? 0) + 1)
+    this.mustReopen = Math.max(0, ...this.losses.values()) < SUSPICIOUS_LOSSES
+    this.wake.call()
+  }
+
   /** What an earlier holder had claimed and not begun to send. */
   private async left(): Promise<readonly Command[]> {
     const { engine, lease } = this.options
@@ -183,7 +199,7 @@ export class Publisher {
 
   private takeRecovered(outcomes: Outcomes): void {
     for (const { commandId, wasTaken } of this.recovered.splice(0)) {
-      this.inFlight.delete(commandId)
+      this.forget(commandId)
       const reason = wasTaken
         ? 'acknowledged after a restart of the worker'
         : 'refused, after a restart of the worker'
@@ -235,10 +251,15 @@ export class Publisher {
         },
       )
       .then((outcome) => {
-        this.inFlight.delete(command.id)
+        if (outcome !== undefined) this.forget(command.id)
         if (outcome !== undefined) outcomes.add(outcome)
         this.wake.call()
       })
+  }
+
+  private forget(commandId: string): void {
+    this.inFlight.delete(commandId)
+    this.losses.delete(commandId)
   }
 
   private async isIdle(outcomes: Outcomes): Promise<boolean> {

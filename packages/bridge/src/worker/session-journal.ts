@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Store } from '@pipit/client'
 import type { Lease, SessionChange, SessionStore } from '../engine/sessions.ts'
-import { EngineUnavailableError } from '../errors.ts'
+import { BridgeError, EngineUnavailableError } from '../errors.ts'
 
 /** What stands in the records that the client's journal writes: a message's PUBLISH begins behind its time, and
  *  the last byte of its phase says what it waits for. */
@@ -114,6 +114,7 @@ export class SessionJournal implements Store {
 
   /** Changes made while one write is on its way leave together with the next. */
   commit(): Promise<void> {
+    if (this.isAbandoned) return this.abandoned()
     if (this.writing === undefined) {
       if (this.pending.length === 0) return Promise.resolve()
       this.writing = this.write().finally(() => {
@@ -131,13 +132,18 @@ export class SessionJournal implements Store {
     return this.next
   }
 
-  /** Gives up what cannot be written now: nobody waits for it any more. */
+  /** Begins no more writes: who opens the session next goes on from what has been written. */
   abandon(): void {
     this.isAbandoned = true
   }
 
   async close(): Promise<void> {
     await this.commit()
+  }
+
+  private async abandoned(): Promise<never> {
+    await this.writing?.catch(() => {})
+    throw new BridgeError('ABANDONED', 'the session has been left')
   }
 
   /** The client has sent what it had to send, or given it up. */

@@ -205,7 +205,6 @@ export class Worker {
       .finally(() => {
         this.held.delete(lease.session)
         ended()
-        this.wake.call()
       })
     this.held.set(lease.session, { lease, holder, over })
   }
