@@ -165,8 +165,12 @@ class Peer implements ByteStream {
 
   pause(): void {}
   resume(): void {}
-  end(): void {}
-  destroy(): void {}
+  end(): void {
+    queueMicrotask(() => this.owner.onClose(undefined))
+  }
+  destroy(): void {
+    this.end()
+  }
 }
 
 if (globalThis.gc === undefined) again()
