@@ -3,7 +3,7 @@ import type { DevicePublishOptions } from '../link.ts'
 import { SimulatedBroker } from '../simulation/broker.ts'
 import { lineOf } from '../simulation/line.ts'
 import type { OpenWire, Traffic, Wire, WireReceiver } from '../wire.ts'
-import { mqttWire } from './mqtt-wire.ts'
+import { deviceWire } from './mqtt-wire.ts'
 import type { DeviceSettings } from './options.ts'
 
 /** What a connection tells its client. */
@@ -119,7 +119,7 @@ export class Connection {
     if (simulation !== undefined) {
       return simulation.wire(clientId, (message) => print(lineOf(clientId, message)))
     }
-    return settings.wire ?? mqttWire(settings)
+    return settings.wire ?? deviceWire(settings)
   }
 
   private beginToSimulate(): void {

@@ -7,10 +7,16 @@ import type { DeviceSettings } from './options.ts'
 /** More messages than a broker may have sent us unacknowledged: none waits behind the callback of another. */
 const CONCURRENCY = 100_000
 
-/** Opens connections with `MqttClient`, each of which ends for good when it is lost. */
-export function mqttWire(settings: DeviceSettings): OpenWire {
+/** Opens connections as a device's options say. */
+export function deviceWire(settings: DeviceSettings): OpenWire {
+  return mqttWire(settings.url, clientOptions(settings))
+}
+
+/** Opens connections with `MqttClient`, each of which ends for good when it is lost.
+ *  @param options what CONNECT says; a `transport` of one's own puts the connection on a test rig's network */
+export function mqttWire(url: string, options: NodeClientOptions): OpenWire {
   return async (receiver) => {
-    const client = await connect(settings.url, clientOptions(settings))
+    const client = await connect(url, { ...options, reconnect: false })
     const wire = new MqttWire(client)
     client.onMessage(
       ({ topic, payload, qos, retain }) =>
