@@ -144,7 +144,8 @@ export class Session {
       const delivery = this.outbound.message(packetId)
       if (delivery !== undefined) left.push(delivery)
     }
-    if (this.waiting !== undefined) left.push(...this.waiting.drain())
+    // No spread: a queue may be longer than a call takes arguments.
+    for (const delivery of this.waiting?.drain() ?? []) left.push(delivery)
     this.outbound.clear()
     this.inbound.clear()
     this.waiting = undefined

@@ -47,8 +47,13 @@ export interface JournalOptions {
  *  are to be written: a millisecond of work. */
 const EARLY_POST = 4096
 const EARLY_POST_GATED = 2048
+/** Or bytes of messages, which are copied. */
+const EARLY_POST_BYTES = 524288
 /** Nor when it holds on to so many, most of them settled. */
 const MOST_HELD = 32768
+/** Messages of an ended session's queue that are settled in one turn: a millisecond of work. What a crash leaves of
+ *  them is found to belong to nobody at the next start. */
+const SETTLED_A_TURN = 4096
 
 /** Writes down what has to survive, and holds back what must not be said before it is written.
  *
@@ -82,6 +87,9 @@ export class Journal implements BatchEvents {
   private firstReference: number
   /** How many of both are not settled. */
   private unwritten = 0
+  private unwrittenBytes = 0
+  /** Queues of sessions that have ended. */
+  private readonly leaving: Delivery[][] = []
   private nextSession: number
   private current = 1
   private done = 0
@@ -90,7 +98,9 @@ export class Journal implements BatchEvents {
   /** The last message that is safe. */
   private safeMessage: number
   /** The batch is handed over at the end of this turn. */
-  private scheduled = false
+  private immediate: NodeJS.Immediate | undefined = undefined
+  /** It is handed over behind what is being handled. */
+  private soon = false
   private timer: NodeJS.Timeout | undefined = undefined
 
   constructor(options: JournalOptions, next: NextIds, onFailure: (error: StorageError | undefined) => void) {
@@ -194,12 +204,13 @@ export class Journal implements BatchEvents {
     const waiting = held.filter((each) => each.failed === undefined && !this.refused(each))
     this.held = waiting.concat(this.held)
     // What takes back is written in one with what it takes back.
-    if (this.batch.count > 0 || this.unwritten > 0) this.schedule(false)
+    if (this.batch.count > 0 || this.unwritten > 0) this.postThisTurn()
   }
 
   /** Settles when all records are written, or cannot be. */
   async close(): Promise<void> {
     if (this.sink === undefined) return
+    while (this.leaving.length > 0) this.settleSome()
     this.post()
     await this.sink.close()
   }
@@ -211,7 +222,7 @@ export class Journal implements BatchEvents {
 
   private hold(held: Held): void {
     this.held.push(held)
-    if (this.intervalMs > 0) this.schedule(false)
+    if (this.intervalMs > 0) this.postThisTurn()
   }
 
   /** Tells a publisher of 5.0 that its message is not safe. Another one's simply is not acknowledged yet. */
@@ -254,12 +265,23 @@ export class Journal implements BatchEvents {
 
   /** A session ended, with all that waited for it, and what it had sent at QoS 2 and not released. */
   sessionEnded(session: Session, left: readonly Delivery[], unreleased: readonly Message[]): void {
-    for (const delivery of left) this.settled(delivery)
+    this.leaving.push([...left])
+    if (this.leaving.length === 1) this.settleSome()
     for (const message of unreleased) if (isHeld(message)) this.free(message)
     if (session.storeId === 0) return
     this.record()
     this.batch.deleteSession(session.storeId)
     session.storeId = 0
+  }
+
+  private readonly settleSome = (): void => {
+    const { leaving } = this
+    for (let left = SETTLED_A_TURN; left > 0 && leaving.length > 0; ) {
+      const queue = leaving[0]!
+      for (; left > 0 && queue.length > 0; left--) this.settled(queue.pop()!)
+      if (queue.length === 0) leaving.shift()
+    }
+    if (leaving.length > 0) setImmediate(this.settleSome)
   }
 
   /** A subscription was made, or its options are others. */
@@ -388,6 +410,7 @@ export class Journal implements BatchEvents {
     message.stored.id = this.nextMessage++
     this.messages.push(message)
     this.unwritten++
+    this.unwrittenBytes += message.size
     this.record()
   }
 
@@ -400,6 +423,7 @@ export class Journal implements BatchEvents {
     if (index >= 0) {
       this.messages[index] = undefined
       this.unwritten--
+      this.unwrittenBytes -= message.size
       this.records++
     } else {
       this.record()
@@ -409,22 +433,24 @@ export class Journal implements BatchEvents {
 
   private record(): void {
     this.records++
-    if (this.scheduled) return
+    if (this.soon) return
     // What one packet changes must be one batch: it is handed over behind the packet's whole chunk.
-    if (this.unwritten >= this.earlyPost || this.references.length >= MOST_HELD) this.schedule(true)
-    else if (this.intervalMs === 0) this.schedule(false)
+    const { unwritten, unwrittenBytes, references } = this
+    if (unwritten >= this.earlyPost || unwrittenBytes >= EARLY_POST_BYTES || references.length >= MOST_HELD) {
+      this.soon = true
+      process.nextTick(this.post)
+    } else if (this.intervalMs === 0) this.postThisTurn()
     else this.timer ??= setTimeout(this.post, this.intervalMs)
   }
 
-  private schedule(soon: boolean): void {
-    if (this.scheduled) return
-    this.scheduled = true
-    if (soon) process.nextTick(this.post)
-    else setImmediate(this.post)
+  private postThisTurn(): void {
+    this.immediate ??= setImmediate(this.post)
   }
 
   private readonly post = (): void => {
-    this.scheduled = false
+    this.soon = false
+    clearImmediate(this.immediate)
+    this.immediate = undefined
     if (this.timer !== undefined) clearTimeout(this.timer)
     this.timer = undefined
     if (this.sink === undefined) return
@@ -470,7 +496,7 @@ export class Journal implements BatchEvents {
     messages.length = references.length = this.referring.length = this.inFlight.length = 0
     this.firstMessage = this.nextMessage
     this.firstReference = this.nextReference
-    this.unwritten = 0
+    this.unwritten = this.unwrittenBytes = 0
   }
 }
 

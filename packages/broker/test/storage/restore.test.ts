@@ -216,6 +216,21 @@ test('shared messages are not lost when their member leaves and nobody else shar
   expect(text(await back.next('PUBLISH'))).toBe('only a')
 })
 
+test('a session that ends with more in its queue than a call takes arguments is gone, in memory and on the disk', async () => {
+  const first = await startBroker({ data: join(temporaryFolder(), 'data'), durability: 'off' })
+  const away = await TestClient.open(first.port, { clientId: 'away' })
+  await away.subscribe('q', 1)
+  await away.drop()
+  const { sessions } = first.broker
+  while (sessions.get('away')?.online === true) await new Promise((resolve) => setImmediate(resolve))
+  for (let i = 0; i < 150_000; i++) first.broker.publish('q', 'x', { qos: 1 })
+  expect(sessions.get('away')?.queuedMessages).toBe(150_000)
+  const back = await TestClient.open(first.port, { clientId: 'away', cleanStart: true })
+  await back.round()
+  expect(sessions.get('away')?.queuedMessages).toBe(0)
+  expect(first.broker.queueTotals.messages).toBe(0)
+})
+
 test('a QoS 2 message that its session never released leaves nothing in the store', async () => {
   const first = await fresh()
   const client = await TestClient.open(first.port, { clientId: 'c' })
