@@ -86,15 +86,21 @@ export class Wire {
 
   /** The next packet, which must be of this type. */
   async receive<T extends PacketType>(type: T): Promise<Of<T>> {
-    while (this.packets.length === 0) {
-      if (this.isClosed) throw new Error(`closed instead of ${type}`)
+    const packet = await this.any(type)
+    if (packet.type !== type) throw new Error(`${JSON.stringify(packet)} instead of ${type}`)
+    return packet as Of<T>
+  }
+
+  /** The next packet, whatever it is. */
+  async any(wanted = 'a packet'): Promise<Packet> {
+    for (;;) {
+      const packet = this.packets.shift()
+      if (packet !== undefined) return packet
+      if (this.isClosed) throw new Error(`closed instead of ${wanted}`)
       await new Promise<void>((resolve) => {
         this.wake = resolve
       })
     }
-    const packet = this.packets.shift()
-    if (packet?.type !== type) throw new Error(`${JSON.stringify(packet)} instead of ${type}`)
-    return packet as Of<T>
   }
 
   /** Everything sent so far has been handled, and nothing but PINGRESP has come. */

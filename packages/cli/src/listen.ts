@@ -16,7 +16,7 @@ export interface Listening {
 /** Listens at each place; goes on without an address that this machine does not have, as long as there is one.
  *  Port 0 is any that is free on all.
  *  @throws CommandError naming the port and what to do */
-export async function listenOn(broker: Broker, places: readonly Place[]): Promise<Listening> {
+export async function listenOn(broker: Broker, places: readonly Place[], tries = 20): Promise<Listening> {
   const listeners: Awaited<ReturnType<Broker['listen']>>[] = []
   let chosen = 0
   for (const place of places) {
@@ -28,10 +28,10 @@ export async function listenOn(broker: Broker, places: readonly Place[]): Promis
     } catch (error) {
       const code = systemCode(error, Object.keys(LISTEN_FAULTS))
       if (MISSING.includes(code ?? '') && places.length > 1) continue
-      if (place.port === 0 && code === 'EADDRINUSE' && listeners.length > 0) {
+      if (place.port === 0 && code === 'EADDRINUSE' && listeners.length > 0 && tries > 1) {
         // Free on the first address, taken on this one: another try gets another port.
         await Promise.all(listeners.map((listener) => listener.close()))
-        return listenOn(broker, places)
+        return listenOn(broker, places, tries - 1)
       }
       throw listenFault(error, code, place.host, port)
     }

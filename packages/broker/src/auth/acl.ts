@@ -120,7 +120,9 @@ class Asker {
   denial(list: RuleList): AclRule | undefined {
     const { action, topic } = this
     for (const rule of list.denials) {
-      if (rule.only !== undefined && rule.only !== action) continue
+      // Who gets nothing of a filter need not subscribe to it.
+      const isAbout = rule.only === undefined || rule.only === action
+      if (!isAbout && !(action === 'subscribe' && rule.only === 'read')) continue
       // Nobody gets around a denial by an odd name.
       const filter =
         this.isUsable || !rule.isPattern ? this.filterOf(rule) : rule.topic.replaceAll(NAMES, '+')

@@ -1,0 +1,406 @@
+import { spawnSync } from 'node:child_process'
+import { generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type AccessOptions, Broker, hashPassword, type Logger } from '@pipit/broker'
+import { exportJWK, SignJWT } from 'jose'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { Bench, text, type Wire } from './wire.ts'
+
+const bench = new Bench()
+const folder = mkdtempSync(join(tmpdir(), 'pipit-access-'))
+const servers: Server[] = []
+afterEach(async () => {
+  await bench.end()
+  for (const server of servers.splice(0)) {
+    server.closeAllConnections()
+    server.close()
+  }
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+function file(name: string, contents: string): string {
+  const path = join(folder, name)
+  writeFileSync(path, contents)
+  return path
+}
+
+/** What the broker warns of. */
+function log(): { readonly lines: string[]; readonly logger: Logger } {
+  const lines: string[] = []
+  const take = (_: object, message: string): void => void lines.push(message)
+  return { lines, logger: { info: () => undefined, warn: take, error: take } }
+}
+
+type Login = readonly [username: string | undefined, password?: string | Uint8Array]
+
+async function login(
+  port: number,
+  [username, password]: Login,
+  version: 4 | 5 = 5,
+  clientId = 'c',
+): Promise<number> {
+  const wire = await bench.open(port, version)
+  const given = password === undefined ? {} : { password: Buffer.from(password) }
+  const { reasonCode } = await wire.hello({ clientId, ...(username !== undefined && { username }), ...given })
+  return reasonCode
+}
+
+describe('passwords', () => {
+  const hashes: Record<string, string> = {}
+  beforeAll(async () => {
+    for (const form of ['argon2id', 'sha512-pbkdf2', 'sha512'] as const) {
+      hashes[form] = await hashPassword(Buffer.from('secret'), form)
+    }
+  })
+
+  test.each(['argon2id', 'sha512-pbkdf2', 'sha512'])('%s: right, wrong, and nobody', async (form) => {
+    const passwordFile = file(`passwords-${form}`, `alice:${hashes[form]}\n`)
+    const { port } = await bench.broker({ access: { passwordFile } })
+    expect(await login(port, ['alice', 'secret'])).toBe(0)
+    expect(await login(port, ['alice', 'secret'])).toBe(0)
+    expect(await login(port, ['alice', 'Secret'])).toBe(0x86)
+    expect(await login(port, ['bob', 'secret'])).toBe(0x86)
+    expect(await login(port, ['alice'])).toBe(0x86)
+    expect(await login(port, [undefined])).toBe(0x87)
+    expect(await login(port, ['alice', 'wrong'], 4)).toBe(4)
+    expect(await login(port, [undefined], 4)).toBe(5)
+  })
+
+  const hasPasswd = spawnSync('mosquitto_passwd', ['-h']).error === undefined
+  test.skipIf(!hasPasswd)('a file of mosquitto_passwd, as it is', async () => {
+    const passwordFile = file('mosquitto-passwords', '')
+    for (const [user, password] of [
+      ['alice', 'secret'],
+      ['bob', 'pass: word $1'],
+    ] as const) {
+      spawnSync('mosquitto_passwd', ['-b', passwordFile, user, password])
+    }
+    spawnSync('mosquitto_passwd', ['-b', '-H', 'sha512', passwordFile, 'carol', 'old'])
+    expect(readFileSync(passwordFile, 'utf8')).toMatch(/^alice:\$7\$101\$.*\nbob:\$7\$.*\ncarol:\$6\$/)
+    const { port } = await bench.broker({ access: { passwordFile } })
+    expect(await login(port, ['alice', 'secret'])).toBe(0)
+    expect(await login(port, ['bob', 'pass: word $1'])).toBe(0)
+    expect(await login(port, ['carol', 'old'])).toBe(0)
+    expect(await login(port, ['carol', 'secret'])).toBe(0x86)
+  })
+
+  test('a line that is wrong is named, and its user cannot log in', async () => {
+    const passwordFile = file('wrong-passwords', `# users\nalice:secret\nbob\ncarol:$9$x$y\n`)
+    const { lines, logger } = log()
+    const { port } = await bench.broker({ access: { passwordFile }, logger })
+    expect(lines).toEqual([
+      expect.stringMatching(
+        /wrong-passwords:2: user "alice" has a password that is not hashed; .*pipit passwd hash/,
+      ),
+      expect.stringMatching(/wrong-passwords:3: no line USER:HASH/),
+      expect.stringMatching(/wrong-passwords:4: user "carol" has a hash that is not known here/),
+    ])
+    expect(await login(port, ['alice', 'secret'])).toBe(0x86)
+    expect(lines.join()).not.toContain('secret')
+  })
+
+  test('guessing is slowed down, and who was there before is not held up', async () => {
+    let now = 1_000_000
+    const passwordFile = file('guessed', `alice:${hashes['sha512']}\n`)
+    const { port } = await bench.broker({ access: { passwordFile }, now: () => now })
+    expect(await login(port, ['alice', 'secret'])).toBe(0)
+    for (let i = 0; i < 4; i++) expect(await login(port, ['mallory', `${i}`])).toBe(0x86)
+    expect(await login(port, ['mallory', '5'])).toBe(0x9f)
+    for (let i = 0; i < 20; i++) await login(port, [`user${i}`, 'x'])
+    expect(await login(port, ['newcomer', 'x'])).toBe(0x9f)
+    expect(await login(port, ['newcomer', 'x'], 4)).toBe(3)
+    expect(await login(port, ['alice', 'secret'])).toBe(0)
+    now += 60_000
+    expect(await login(port, ['newcomer', 'x'])).toBe(0x86)
+  })
+
+  test('a user that is gone, or has another password, has to log in again; others stay', async () => {
+    const passwordFile = file('changing', `alice:${hashes['sha512']}\nbob:${hashes['sha512']}\n`)
+    const { broker, port } = await bench.broker({ access: { passwordFile } })
+    const password = Buffer.from('secret')
+    const alice = await bench.connect(port, { clientId: 'a', username: 'alice', password })
+    const bob = await bench.connect(port, { clientId: 'b', username: 'bob', password })
+    writeFileSync(passwordFile, `bob:${hashes['sha512']}\n`)
+    expect(await broker.reload()).toEqual([])
+    expect((await alice.receive('DISCONNECT')).reasonCode).toBe(0x87)
+    await bob.settles()
+  })
+})
+
+const ISSUE = {
+  'acl.mosquitto':
+    'user sensor_1\ntopic write sensors/temp\nuser dashboard\ntopic read sensors/#\nuser hacker\n',
+  'acl.yaml': 'users:\n  sensor_1: [write sensors/temp]\n  dashboard: [subscribe sensors/#]\n  hacker: []\n',
+}
+
+describe('access control', () => {
+  describe.each(Object.entries(ISSUE))('%s', (name, rules) => {
+    test.each([3, 4, 5] as const)(
+      'sensor_1 writes, dashboard reads, hacker does nothing: version %i',
+      async (protocolVersion) => {
+        const access = { anonymous: true, aclFile: file(name, rules) }
+        const { port } = await bench.broker({ access })
+        const as = (username: string): Promise<Wire> =>
+          bench.connect(port, { protocolVersion, clientId: username, username })
+        const [sensor, dashboard, hacker] = [await as('sensor_1'), await as('dashboard'), await as('hacker')]
+        const refused = protocolVersion === 5 ? 0x87 : 0x80
+        expect((await dashboard.subscribe('sensors/#', 1)).reasonCodes).toEqual([1])
+        expect((await hacker.subscribe('sensors/temp')).reasonCodes).toEqual([refused])
+        expect((await hacker.subscribe('#')).reasonCodes).toEqual([refused])
+        expect((await sensor.subscribe('sensors/temp')).reasonCodes).toEqual([refused])
+        expect((await dashboard.subscribe('other/#')).reasonCodes).toEqual([refused])
+        hacker.publish('sensors/temp', 'forged', { qos: 1 })
+        expect((await hacker.receive('PUBACK')).reasonCode ?? 0).toBe(protocolVersion === 5 ? 0x87 : 0)
+        sensor.publish('sensors/other', 'not here')
+        sensor.publish('sensors/temp', '21', { qos: 1 })
+        await sensor.receive('PUBACK')
+        expect(text((await dashboard.receive('PUBLISH')).payload)).toBe('21')
+      },
+    )
+  })
+
+  test('denials hold over grants in YAML, wherever they stand; groups and %u, %c', async () => {
+    const aclFile = file(
+      'groups.yaml',
+      `everyone: [readwrite home/%u/#, deny write home/%u/locked, read dev/%c/+]
+groups:
+  staff: {members: [ann, bob], rules: [readwrite staff/#, deny read staff/pay]}
+users:
+  bob: [readwrite home/bob/locked, read staff/pay]
+`,
+    )
+    const { port } = await bench.broker({ access: { anonymous: true, aclFile } })
+    const bob = await bench.connect(port, { clientId: 'd1', username: 'bob' })
+    const codeOf = async (topic: string): Promise<number> => {
+      bob.publish(topic, 'x', { qos: 1 })
+      return (await bob.receive('PUBACK')).reasonCode
+    }
+    expect(await codeOf('home/bob/x')).toBe(0x10)
+    expect(await codeOf('home/bob/locked')).toBe(0x87)
+    expect(await codeOf('home/ann/x')).toBe(0x87)
+    expect(await codeOf('staff/pay')).toBe(0x10)
+    expect((await bob.subscribe('staff/pay')).reasonCodes).toEqual([0x87])
+    expect((await bob.subscribe('dev/d1/a')).reasonCodes).toEqual([0])
+    expect((await bob.subscribe('dev/d2/a')).reasonCodes).toEqual([0x87])
+    const odd = await bench.connect(port, { clientId: 'd1/x', username: 'bob' })
+    expect((await odd.subscribe('dev/d1/x')).reasonCodes).toEqual([0x87])
+  })
+
+  test('delivery, offline queues and shared subscriptions ask; new rules count at once', async () => {
+    const aclFile = file('live', 'user a\ntopic read t/open\nuser b\ntopic read t/#\n')
+    const { broker, port } = await bench.broker({ access: { anonymous: true, aclFile } })
+    const a = await bench.connect(port, { clientId: 'a', username: 'a' })
+    const b = await bench.connect(port, { clientId: 'b', username: 'b' })
+    await a.subscribe('t/#')
+    for (const wire of [a, b]) await wire.subscribe('$share/g/t/secret')
+    broker.publish('t/secret', 'one')
+    broker.publish('t/secret', 'two')
+    expect(text((await b.receive('PUBLISH')).payload)).toBe('one')
+    expect(text((await b.receive('PUBLISH')).payload)).toBe('two')
+    broker.publish('t/open', 'seen')
+    expect(text((await a.receive('PUBLISH')).payload)).toBe('seen')
+    writeFileSync(aclFile, 'user a\ntopic read t/secret\n')
+    await broker.reload()
+    broker.publish('t/open', 'unseen')
+    broker.publish('t/secret', 'now seen')
+    expect(text((await a.receive('PUBLISH')).payload)).toBe('now seen')
+    writeFileSync(aclFile, 'user a\ntopics x\n')
+    expect(await broker.reload()).toEqual([
+      expect.stringMatching(/live:2: "topics" is not known; .*the ACL stays/),
+    ])
+  })
+
+  test('a will that may not be published: CONNACK 0x87', async () => {
+    const aclFile = file('wills', 'topic write may/#\n')
+    const { port } = await bench.broker({ access: { aclFile } })
+    const hello = async (topic: string): Promise<number> => {
+      const wire = await bench.open(port)
+      const will = { topic, payload: Buffer.from('w'), qos: 0 as const, retain: false }
+      return (await wire.hello({ clientId: topic, will })).reasonCode
+    }
+    expect(await hello('may/x')).toBe(0)
+    expect(await hello('other')).toBe(0x87)
+  })
+
+  test('each listener may have its own', async () => {
+    const broker = new Broker({ access: { aclFile: file('shut', '') } })
+    const inner = await broker.listen({ port: 0, access: {} })
+    const outer = await broker.listen({ port: 0 })
+    const wire = await bench.connect(inner.port, { clientId: 'in' })
+    expect((await wire.subscribe('#')).reasonCodes).toEqual([0])
+    const other = await bench.connect(outer.port, { clientId: 'out' })
+    expect((await other.subscribe('#')).reasonCodes).toEqual([0x87])
+    await broker.close()
+  })
+
+  test('what is denied is logged with its rule, and no client writes a line of its own', async () => {
+    const { lines, logger } = log()
+    const aclFile = file('forged', 'topic deny secret\ntopic read #\n')
+    const { port } = await bench.broker({ access: { aclFile }, logger, strict: false })
+    const wire = await bench.connect(port, { clientId: 'x\n{"level":30}' })
+    wire.publish('secret', 'x', { qos: 1 })
+    await wire.receive('PUBACK')
+    expect(lines).toHaveLength(1)
+    expect(lines[0]).toMatch(/may not write "secret": .*forged:1: deny secret$/)
+    expect(lines[0]).not.toContain('\n')
+  })
+})
+
+describe('tokens', () => {
+  const kinds: [string, KeyObject, KeyObject][] = [
+    ['RS256', ...pair(generateKeyPairSync('rsa', { modulusLength: 2048 }))],
+    ['ES256', ...pair(generateKeyPairSync('ec', { namedCurve: 'P-256' }))],
+    ['EdDSA', ...pair(generateKeyPairSync('ed25519'))],
+  ]
+
+  function pair(keys: { publicKey: KeyObject; privateKey: KeyObject }): [KeyObject, KeyObject] {
+    return [keys.publicKey, keys.privateKey]
+  }
+
+  async function jwks(): Promise<string> {
+    const keys = await Promise.all(
+      kinds.map(async ([alg, publicKey]) => ({ ...(await exportJWK(publicKey)), alg, kid: alg })),
+    )
+    return JSON.stringify({ keys })
+  }
+
+  function token(alg: string, claims: object, key?: KeyObject): Promise<string> {
+    const own = kinds.find(([each]) => each === alg)
+    return new SignJWT({ exp: Math.floor(Date.now() / 1000) + 60, ...claims })
+      .setProtectedHeader({ alg, kid: alg })
+      .sign(key ?? own![2])
+  }
+
+  test.each(['RS256', 'ES256', 'EdDSA'])('%s: claims give user, client identifier and ACL', async (alg) => {
+    const { port } = await bench.broker({ access: { jwt: { keys: file('keys.json', await jwks()) } } })
+    const password = Buffer.from(await token(alg, { sub: 'ann', client_id: 'dev-*', acl: ['subscribe a/#'] }))
+    const wire = await bench.connect(port, { clientId: 'dev-1', username: 'any', password })
+    expect((await wire.subscribe('a/b')).reasonCodes).toEqual([0])
+    expect((await wire.subscribe('b')).reasonCodes).toEqual([0x87])
+    expect(await login(port, ['any', password], 5, 'other')).toBe(0x85)
+  })
+
+  test('wrong ones are refused, and what is wrong is in the log', async () => {
+    const { lines, logger } = log()
+    const jwt = { keys: file('keys2.json', await jwks()), issuer: 'me', audience: 'mqtt' }
+    const { port } = await bench.broker({ access: { jwt }, logger })
+    const good = { sub: 'ann', iss: 'me', aud: 'mqtt' }
+    const stranger = generateKeyPairSync('ed25519').privateKey
+    const past = Math.floor(Date.now() / 1000) - 60
+    const cases: [string, Promise<string>][] = [
+      ['it has expired', token('EdDSA', { ...good, exp: past })],
+      ['its claim "exp" will not do', token('EdDSA', { ...good, exp: undefined })],
+      ['its claim "iss" will not do', token('EdDSA', { ...good, iss: 'you' })],
+      ['its claim "aud" will not do', token('EdDSA', { ...good, aud: 'http' })],
+      ['its signature is wrong', token('EdDSA', good, stranger)],
+      ['it has no claim "sub"', token('EdDSA', { ...good, sub: undefined })],
+    ]
+    for (const [i, [why, made]] of cases.entries()) {
+      const jws = await made
+      expect(await login(port, [`u${i}`, jws])).toBe(0x86)
+      expect(lines.at(-1)).toContain(why)
+      expect(lines.at(-1)).not.toContain(jws)
+    }
+    expect(await login(port, ['u', await token('EdDSA', good)])).toBe(0)
+    const none = `${Buffer.from('{"alg":"none"}').toString('base64url')}.e30.e30`
+    expect(await login(port, ['v', none])).toBe(0x86)
+  })
+
+  test('keys from a URL are fetched once', async () => {
+    let asked = 0
+    const keys = await jwks()
+    const url = await serve((_, answer) => {
+      asked++
+      answer(200, keys)
+    })
+    const { port } = await bench.broker({ access: { jwt: { keys: url } } })
+    for (const clientId of ['a', 'b', 'c']) {
+      expect(await login(port, ['x', await token('ES256', { sub: clientId })], 5, clientId)).toBe(0)
+    }
+    expect(asked).toBe(1)
+  })
+})
+
+type Answer = (status: number, body?: string) => void
+
+/** An HTTP service on a free port. */
+async function serve(
+  handle: (said: Record<string, unknown>, answer: Answer, path: string) => void,
+): Promise<string> {
+  const server = createServer((request, response) => {
+    let body = ''
+    request.on('data', (chunk) => {
+      body += String(chunk)
+    })
+    request.on('end', () => {
+      const said = (body === '' ? {} : JSON.parse(body)) as Record<string, unknown>
+      handle(said, (status, text) => response.writeHead(status).end(text), request.url ?? '')
+    })
+  })
+  servers.push(server)
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+}
+
+describe('a service that is asked', () => {
+  test('says who may come in, under which name, and what for; answers are remembered', async () => {
+    const asked: string[] = []
+    const url = await serve((said, answer, path) => {
+      asked.push(`${path} ${said['username']} ${said['topic'] ?? said['password']}`)
+      if (path === '/acl') answer(said['topic'] === 'yes' ? 200 : 403)
+      else answer(said['password'] === 'right' ? 200 : 401, '{"username":"ann"}')
+    })
+    const http = { url: `${url}auth`, aclUrl: `${url}acl` }
+    const { port } = await bench.broker({ access: { http } })
+    const wire = await bench.connect(port, { clientId: 'c', username: 'x', password: Buffer.from('right') })
+    for (const topic of ['yes', 'no', 'yes']) {
+      wire.publish(topic, 'x', { qos: 1 })
+      expect((await wire.receive('PUBACK')).reasonCode).toBe(topic === 'yes' ? 0x10 : 0x87)
+    }
+    expect((await wire.subscribe('no')).reasonCodes).toEqual([0x87])
+    expect(await login(port, ['x', 'wrong'], 5, 'd')).toBe(0x86)
+    expect(await login(port, ['x', 'right'])).toBe(0)
+    expect(asked).toEqual(['/auth x right', '/acl ann yes', '/acl ann no', '/acl ann no', '/auth x wrong'])
+  })
+
+  test.each([
+    ['fails', (answer: Answer) => answer(500), {}],
+    ['does not answer in time', () => undefined, { timeoutMs: 50 }],
+  ])('that %s: CONNACK 0x88, and a line in the log without the password', async (_what, act, more) => {
+    const { lines, logger } = log()
+    const url = await serve((_, answer) => act(answer))
+    const access: AccessOptions = { http: { url, ...more } }
+    const { port } = await bench.broker({ access, logger })
+    expect(await login(port, ['x', 'hunter2'])).toBe(0x88)
+    expect(lines.join('\n')).toMatch(/127\.0\.0\.1:\d+ (answers with 500|does not answer: no answer in time)/)
+    expect(lines.join('\n')).not.toContain('hunter2')
+  })
+})
+
+describe('a listener that other machines can reach', () => {
+  test.each([
+    ['open', 'let everybody in and speak without encryption'],
+    ['without TLS', 'speak without encryption'],
+  ])('%s: it does not start, and says what helps', async (what, fault) => {
+    const passwordFile = file('p', '')
+    const broker = new Broker(what === 'open' ? {} : { access: { passwordFile } })
+    const opening = broker.listen({ host: '192.0.2.1', port: 0 })
+    await expect(opening).rejects.toMatchObject({
+      code: 'INSECURE_LISTENER',
+      message: expect.stringMatching(
+        new RegExp(`would ${fault}.*\`pipit passwd add USER\` and \`pipit cert dev\`.*--insecure`),
+      ) as string,
+    })
+    // Allowed in words, it is only the address that this machine does not have.
+    await expect(broker.listen({ host: '192.0.2.1', port: 0, insecure: true })).rejects.not.toMatchObject({
+      code: 'INSECURE_LISTENER',
+    })
+    await broker.close()
+  })
+})
