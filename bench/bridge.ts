@@ -7,7 +7,6 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { Agent, request } from 'node:http'
-import { connect as dial, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -15,6 +14,7 @@ import { parseArgs } from 'node:util'
 import { connect } from '@pipit/client'
 import { PIPIT, start } from './lib/brokers.ts'
 import { cpuSeconds } from './lib/cpu.ts'
+import { HttpLoad } from './lib/http-load.ts'
 import { machineLine, pinned } from './lib/machine.ts'
 import { median, percentile, ratios } from './lib/stats.ts'
 import { count, table } from './lib/table.ts'
@@ -70,7 +70,7 @@ async function rate(): Promise<void> {
 }
 
 async function measureRate(kind: 'bridge' | 'bare', file: string): Promise<Measured> {
-  const script = join(root, 'bench', 'load', 'bridge-server.ts')
+  const script = join(root, 'packages', 'bridge', 'test', 'bench-server.ts')
   const command = pinned(0, [process.execPath, '--conditions=@pipit/source', script, kind, file])
   const [port, server] = await started(command, /^(\d+)/)
   try {
@@ -78,7 +78,7 @@ async function measureRate(kind: 'bridge' | 'bare', file: string): Promise<Measu
     const text =
       `POST /v1/commands HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n` +
       `content-length: ${body.length}\r\n\r\n${body}`
-    const load = new Load(Number(port), text, Number(values.connections))
+    const load = new HttpLoad(Number(port), text, Number(values.connections))
     await pause(1_000) // until the code is compiled
     const [before, cpuBefore] = [load.answers, cpuSeconds(server.pid ?? 0)]
     const begun = performance.now()
@@ -90,30 +90,6 @@ async function measureRate(kind: 'bridge' | 'bare', file: string): Promise<Measu
   } finally {
     server.kill('SIGKILL')
     await once(server, 'exit')
-  }
-}
-
-/** Connections that each ask again as soon as they are answered. */
-class Load {
-  answers = 0
-  private readonly sockets: Socket[]
-
-  constructor(port: number, text: string, connections: number) {
-    this.sockets = Array.from({ length: connections }, () => {
-      const socket = dial(port, '127.0.0.1', () => socket.write(text))
-      socket.setNoDelay(true).setEncoding('latin1')
-      socket.on('data', (answer: unknown) => {
-        // An answer is small, and comes in one piece.
-        if (!String(answer).startsWith('HTTP/1.1 202')) throw new Error(`the answer was ${String(answer)}`)
-        this.answers++
-        socket.write(text)
-      })
-      return socket
-    })
-  }
-
-  end(): void {
-    for (const socket of this.sockets) socket.destroy()
   }
 }
 
@@ -192,13 +168,12 @@ async function started(command: readonly string[], pattern: RegExp): Promise<[st
   const [file = '', ...args] = command
   const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   let text = ''
-  for await (const part of child.stdout) {
-    text += String(part)
-    const found = pattern.exec(text)
-    if (found !== null) {
-      child.stdout.resume()
-      return [found[1] ?? '', child]
-    }
-  }
-  throw new Error(`${command.join(' ')} ended: ${text}`)
+  return new Promise((resolve, reject) => {
+    child.stdout.on('data', (part) => {
+      text += String(part)
+      const found = pattern.exec(text)
+      if (found !== null) resolve([found[1] ?? '', child])
+    })
+    child.once('exit', () => reject(new Error(`${command.join(' ')} ended: ${text}`)))
+  })
 }
