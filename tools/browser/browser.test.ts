@@ -9,16 +9,24 @@ import { hasChromium, launch, type PageServer, servePages } from './chromium.ts'
 /** What the page has at hand: the client, its parts and the stores' contract. */
 type PageModules = typeof import('../../packages/client/src/browser.ts') &
   typeof import('@pipit/client/aliases') &
-  typeof import('@pipit/client/authentication') &
   typeof import('@pipit/client/durability') &
+  typeof import('@pipit/client/expiry') &
+  typeof import('@pipit/client/identifiers') &
+  typeof import('@pipit/client/metrics') &
+  typeof import('@pipit/client/pings') &
+  typeof import('@pipit/client/policies') &
   typeof import('@pipit/client/quarantine') &
-  typeof import('@pipit/client/requests') & {
+  typeof import('@pipit/client/references') &
+  typeof import('@pipit/client/requests') &
+  typeof import('@pipit/client/timers') & {
     STORE_CONTRACT: typeof STORE_CONTRACT
   }
 
+const build = await pageBuild()
+
 const HTML = `<!doctype html><title>Pipit</title><script type="module">
-const names = ['client', 'aliases', 'authentication', 'durability', 'quarantine', 'requests', 'store-contract']
-globalThis.pipit = Object.assign({}, ...(await Promise.all(names.map((name) => import('/' + name + '.js')))))
+const names = ${JSON.stringify([...build.keys(), 'store-contract.js'])}
+globalThis.pipit = Object.assign({}, ...(await Promise.all(names.map((name) => import('/' + name)))))
 </script>`
 
 describe.skipIf(!hasChromium)('The client in Chromium', () => {
@@ -33,7 +41,7 @@ describe.skipIf(!hasChromium)('The client in Chromium', () => {
   beforeAll(async () => {
     pages = await servePages({
       '/': HTML,
-      ...Object.fromEntries([...(await pageBuild())].map(([name, bytes]) => [`/${name}`, bytes])),
+      ...Object.fromEntries([...build].map(([name, bytes]) => [`/${name}`, bytes])),
       '/store-contract.js': await bundle('test/store-contract.ts'),
     })
     browser = await launch()
@@ -116,6 +124,135 @@ describe.skipIf(!hasChromium)('The client in Chromium', () => {
       ]
     }, url)
     expect(codes).toEqual(['CONNECTION_LOST', 'TypeError'])
+  })
+
+  it('connects again by itself, and gets what was published meanwhile', async () => {
+    const node = await connect(`mqtt://127.0.0.1:${port}`)
+    let breakConnection = () => {}
+    await page.routeWebSocket(url, (route) => {
+      route.connectToServer()
+      breakConnection = () => void route.close({ code: 1011 })
+    })
+    await page.reload()
+    await ready()
+    await page.evaluate(async (url) => {
+      const { pipit } = globalThis as unknown as { pipit: PageModules }
+      const client = await pipit.connect(url, { version: '5.0', reconnect: { maximumDelayMs: 1000 } })
+      const messages = await client.subscribe('meanwhile', { qos: 1 })
+      const lost = new Promise<string>((resolve) =>
+        client.onDisconnect((error) => resolve((error as { code?: string }).code ?? '')),
+      )
+      const back = new Promise<boolean>((resolve) =>
+        client.onConnect(({ sessionPresent }) => resolve(sessionPresent)),
+      )
+      Object.assign(globalThis, { client, messages, lost, back })
+    }, url)
+    breakConnection()
+    await page.evaluate('lost')
+    await node.publish('meanwhile', 'kept', { qos: 1 })
+    const outcome = await page.evaluate(`(async () => {
+      const { value } = await messages.next()
+      const outcome = [await lost, await back, value.text()]
+      await client.close()
+      return outcome
+    })()`)
+    expect(outcome).toEqual(['CONNECTION_LOST', true, 'kept'])
+    await node.close()
+  })
+
+  it('ends the connection with the right DISCONNECT at what is malformed', async () => {
+    const said: number[][] = []
+    let farewell = () => {}
+    const left = new Promise<void>((resolve) => (farewell = resolve))
+    await page.routeWebSocket(url, (route) => {
+      const server = route.connectToServer()
+      route.onMessage((bytes) => {
+        said.push([...(bytes as Buffer)])
+        if ((bytes as Buffer)[0] === 0xe0) farewell()
+        server.send(bytes)
+      })
+      server.onMessage((bytes) => {
+        route.send(bytes)
+        // QoS 3 behind CONNACK.
+        if ((bytes as Buffer)[0] === 0x20) route.send(Buffer.of(0x36, 3, 0, 1, 0x61))
+      })
+    })
+    await page.reload()
+    await ready()
+    const error = await page.evaluate(async (url) => {
+      const { open } = (globalThis as unknown as { pipit: PageModules }).pipit
+      const client = open(url, { version: '5.0', reconnect: false })
+      const ended = (await client.closed) as { code?: string; reasonCode?: number; name?: string } | undefined
+      return [ended?.code, ended?.reasonCode, ended?.name]
+    }, url)
+    await left
+    expect(error).toEqual(['MALFORMED_PACKET', 0x81, 'MqttError'])
+    expect(said.at(-1)).toEqual([0xe0, 1, 0x81])
+  })
+
+  it('does with its parts what a client in Node does', async () => {
+    const node = await connect(`mqtt://127.0.0.1:${port}`)
+    const outcome = await page.evaluate(async (url) => {
+      const pipit = (globalThis as unknown as { pipit: PageModules }).pipit
+      const { aliases, expiry, identifiers, metrics, pings, policies, quarantine, references, timers } = pipit
+      const parts = [aliases, expiry, identifiers, metrics, pings, policies, quarantine, references, timers]
+      const client = pipit.open(url, { version: '5.0', parts, queue: { policy: 'newestPerTopic' } })
+      const replaced = await Promise.allSettled(
+        ['older', 'newer'].map((text) => client.publish('parts/queued', text, { qos: 1 })),
+      )
+      const states = client.status()
+      const all = await client.subscribe('parts/#', { qos: 1 })
+      const some = await client.subscribe('parts/+', { qos: 1 })
+      for (const text of ['one', 'two']) {
+        await client.publish('parts/a', text, { qos: 1, properties: { messageExpiryInterval: 60 } })
+      }
+      const texts: string[] = []
+      for (const messages of [all, some]) {
+        for (let i = 0; i < 2; i++) texts.push((await messages.next()).value?.text() ?? '')
+      }
+      const roundTrip = await client.ping()
+      const keys = Object.keys(client.metrics())
+      const dropped = client.metrics().dropped.queueReplaced
+      await client.close()
+      const last = await states.next()
+      return {
+        codes: replaced.map((one) => (one.status === 'fulfilled' ? 'sent' : one.reason.code)),
+        texts,
+        pinged: roundTrip >= 0,
+        keys,
+        dropped,
+        state: last.value?.state,
+      }
+    }, url)
+    expect(outcome).toEqual({
+      codes: ['MESSAGE_DROPPED', 'sent'],
+      texts: ['one', 'two', 'one', 'two'],
+      pinged: true,
+      keys: Object.keys(node.metrics()),
+      dropped: 1,
+      state: expect.any(String),
+    })
+    await node.close()
+  })
+
+  it('says which part an option or a call takes that it has not', async () => {
+    const codes = await page.evaluate(async (url) => {
+      const { connect, indexedDbStore } = (globalThis as unknown as { pipit: PageModules }).pipit
+      const codeOf = ({ code, message }: { code?: string; message: string }) => `${code}: ${message}`
+      const client = await connect(url)
+      const said = [
+        await connect(url, { store: indexedDbStore('x') }).then(() => 'connected', codeOf),
+        await client.ping().then(() => 'pinged', codeOf),
+        await client.request('a', '').then(() => 'answered', codeOf),
+      ]
+      await client.close()
+      return said
+    }, url)
+    expect(codes).toEqual(
+      ['durability', 'pings', 'requests'].map(
+        (part) => `NOT_SUPPORTED: add ${part} of @pipit/client/${part} to the option parts`,
+      ),
+    )
   })
 
   for (const behaviour of Object.keys(STORE_CONTRACT)) {
