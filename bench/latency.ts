@@ -43,8 +43,10 @@ type Send = (device: number, payload: string, number: number) => void
 interface Publisher {
   readonly name: string
   readonly qos: QoS
-  /** How many commands, and whether they count for the target. */
   readonly count: number
+  /** It is one process or connection for all commands. */
+  readonly lasts: boolean
+  /** Whether it is held to the target. */
   readonly counts: boolean
   readonly send: Send
 }
@@ -63,8 +65,8 @@ try {
 
   const rows: string[][] = []
   let worst = { median: 0, p99: 0 }
-  for (const { name, qos, count, counts, send } of publishers(client, socket)) {
-    if (counts) await measure(send, Math.min(200, count), changes) // until the code is compiled
+  for (const { name, qos, count, lasts, counts, send } of publishers(client, socket)) {
+    if (lasts) await measure(send, Math.min(200, count), changes) // until the code is compiled
     const times = await measure(send, count, changes)
     const [middle, p99] = [median(times), percentile(times, 0.99)]
     if (counts) worst = { median: Math.max(worst.median, middle), p99: Math.max(worst.p99, p99) }
@@ -74,9 +76,10 @@ try {
   console.log(`${machineLine()}; ${devices} devices; load ${load.toFixed(1)}`)
   console.log(table(['publisher', '', 'commands', 'median ms', 'p99 ms'], rows))
   if (mosquittoPub === undefined) console.log('mosquitto_pub is not installed: its rows are left out')
+  const whose = mosquittoPub === undefined ? 'a publisher that lasts' : 'mosquitto_pub -l'
   console.log(
     `median from publish to callback: ${milliseconds(worst.median)} ms at most, p99 ${milliseconds(worst.p99)} ms; ` +
-      `the target is under ${MEDIAN_MS} ms and ${P99_MS} ms (a process for each command does not count)`,
+      `the target for ${whose} is under ${MEDIAN_MS} ms and ${P99_MS} ms`,
   )
   process.exitCode = worst.median < MEDIAN_MS && worst.p99 < P99_MS ? 0 : 1
 
@@ -103,7 +106,7 @@ async function startLight(
 function publishers(client: MqttClient, socket: Link): Publisher[] {
   const all: Publisher[] = []
   for (const qos of [0, 1] as const) {
-    const lasting = { qos, count: messages, counts: true }
+    const lasting = { qos, count: messages, lasts: true, counts: mosquittoPub === undefined }
     all.push({
       ...lasting,
       name: 'bare socket',
@@ -115,10 +118,16 @@ function publishers(client: MqttClient, socket: Link): Publisher[] {
       send: (device, payload) => void client.publish(controlOf(device), payload, { qos }),
     })
     if (mosquittoPub === undefined) continue
-    all.push({ ...lasting, name: 'mosquitto_pub -l, from its line', send: linesOf(mosquittoPub, qos) })
+    all.push({
+      ...lasting,
+      counts: true,
+      name: 'mosquitto_pub -l, from its line',
+      send: linesOf(mosquittoPub, qos),
+    })
     all.push({
       qos,
       count: Math.min(STARTED, messages),
+      lasts: false,
       counts: false,
       name: 'mosquitto_pub, from its start',
       send: (device, payload) => void spawnPub(mosquittoPub, device, qos, ['-m', payload]),

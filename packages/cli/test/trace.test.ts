@@ -25,8 +25,15 @@ const THE_WAY = [
   'light updated → state back here',
 ]
 
+/** A machine that is busy with others takes longer than the command likes to wait. */
+const PATIENT = { PIPIT_TIMEOUT: '25' }
+
 async function traced(port: number, ...args: string[]): Promise<Traced & { readonly code: number | string }> {
-  const { stdout, stderr, code } = await processes.done(['trace', '-p', String(port), '--json', ...args])
+  const { stdout, stderr, code } = await processes.done(
+    ['trace', '-p', String(port), '--json', ...args],
+    '',
+    PATIENT,
+  )
   expect(stderr).toBe('')
   return { ...(JSON.parse(stdout) as Traced), code }
 }
@@ -77,7 +84,11 @@ describe('pipit trace at pipit up --demo', () => {
   })
 
   test('draws a bar for each part', async () => {
-    const { stdout, code } = await processes.done(['trace', '-p', String(port), '-t', CONTROL, '-m', RED])
+    const { stdout, code } = await processes.done(
+      ['trace', '-p', String(port), '-t', CONTROL, '-m', RED],
+      '',
+      PATIENT,
+    )
     expect(code).toBe(0)
     expect(stdout).toMatch(
       /^sensors\/esp32-s3\/led\/control, QoS 0, MQTT 5\.0: [\d,]+ µs from the call to the light\n\n/,
@@ -87,18 +98,18 @@ describe('pipit trace at pipit up --demo', () => {
   })
 
   test('says why a light refused, and that nobody is subscribed', async () => {
-    const refused = await processes.done([
-      'trace',
-      '-p',
-      String(port),
-      '-t',
-      CONTROL,
-      '-m',
-      '{"action":"oops"}',
-    ])
+    const refused = await processes.done(
+      ['trace', '-p', String(port), '-t', CONTROL, '-m', '{"action":"oops"}'],
+      '',
+      PATIENT,
+    )
     expect(refused.stdout).toMatch(/refused: action is "oops"; it takes/)
     expect(refused.code).toBe(1)
-    const dark = await processes.done(['trace', '-p', String(port), '-t', 'nobody/here', '-m', 'x'])
+    const dark = await processes.done(
+      ['trace', '-p', String(port), '-t', 'nobody/here', '-m', 'x'],
+      '',
+      PATIENT,
+    )
     expect(dark.stdout).toMatch(/nobody is subscribed/)
     expect(dark.code).toBe(1)
   })
@@ -114,7 +125,7 @@ describe('pipit trace at pipit up --demo', () => {
       const words = [...command.matchAll(/'([^']*)'|(\S+)/g)].map(
         ([, quoted, plain]) => quoted ?? plain ?? '',
       )
-      const { code, stderr } = await processes.done([...words.slice(1), '-p', String(port)])
+      const { code, stderr } = await processes.done([...words.slice(1), '-p', String(port)], '', PATIENT)
       expect([command, code, stderr]).toEqual([command, 0, ''])
     }
     for (const command of commands.filter((each) => !traces.includes(each))) {
@@ -160,7 +171,7 @@ test('pipit trace ends with 27 when nothing answers in time, and with 1 for a to
   const late = await traced(port, '-W', '0.2', '-t', 'a/control', '-m', 'x')
   expect(late.code).toBe(27)
   expect(late.missing).toHaveLength(3)
-  const wrong = await processes.done(['trace', '-p', String(port), '-t', 'a/#', '-m', 'x'])
+  const wrong = await processes.done(['trace', '-p', String(port), '-t', 'a/#', '-m', 'x'], '', PATIENT)
   expect(wrong.code).toBe(1)
   expect(wrong.stderr).toMatch(/^pipit trace: -t: .*\(see pipit trace --help\)\n$/)
 })
