@@ -46,7 +46,8 @@ export interface JournalOptions {
 /** A batch does not wait for the end of the turn, or for the interval, once so many messages and references
  *  are to be written: a millisecond of work. */
 const EARLY_POST = 4096
-const EARLY_POST_GATED = 2048
+/** Where acknowledgements wait each batch may be a sync of its own: two milliseconds. */
+const EARLY_POST_GATED = 8192
 /** Or bytes of messages, which are copied. */
 const EARLY_POST_BYTES = 524288
 /** Nor when it holds on to so many, most of them settled. */

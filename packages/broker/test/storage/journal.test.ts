@@ -298,7 +298,7 @@ test('a batch is handed over before the end of the turn once it is large, in mes
     const message = Message.of('a', Buffer.alloc(size), 1, false, undefined, undefined, 0)
     disk.journal.referred(session, new Delivery(message, 1, false, undefined, undefined), 0)
   }
-  for (let i = 0; i < 1100; i++) refer(1)
+  for (let i = 0; i < 4200; i++) refer(1)
   expect(disk.batches).toEqual([])
   await new Promise<void>((resolve) => process.nextTick(resolve))
   expect(disk.batches).toHaveLength(1)
@@ -314,7 +314,7 @@ test('a batch is handed over before the end of the turn once it is large, in mes
   await new Promise((resolve) => setImmediate(resolve))
   expect(disk.batches).toHaveLength(3)
   disk.commit()
-  expect(disk.engine.load().references).toHaveLength(1103)
+  expect(disk.engine.load().references).toHaveLength(4203)
 })
 
 test('a session that ends with a long queue is settled some at a time, and wholly before the end', async () => {
