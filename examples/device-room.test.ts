@@ -1,5 +1,5 @@
 // What a light, sensors and their discovery do against our broker, they do against Mosquitto and in simulation.
-import { DeviceClient, discoveryFaults, type ReceivedMessage } from '@pipit/device'
+import { announce, DeviceClient, discoveryFaults, MotionSensor, type ReceivedMessage } from '@pipit/device'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { MODES, type Mode } from './device-modes.ts'
 import { room } from './device-room.ts'
@@ -35,6 +35,19 @@ class Ear {
       await new Promise<void>((resolve) => (this.look = resolve))
     }
   }
+}
+
+/** Topics of discovery that have a retained message. */
+async function kept(): Promise<string[]> {
+  const client = new DeviceClient({ clientId: 'late', server: '127.0.0.1', ...mode.where })
+  const topics: string[] = []
+  client.onMessage(({ topic }) => void topics.push(topic))
+  await client.connect()
+  await client.subscribe('homeassistant/#')
+  // What was retained has come before the answer.
+  await client.ping()
+  await client.disconnect()
+  return topics
 }
 
 describe.each(MODES)('$name', ({ skipped, start }) => {
@@ -91,6 +104,30 @@ describe.each(MODES)('$name', ({ skipped, start }) => {
         'r is 300; it takes a whole number from 0 to 255',
       ])
       expect(await mode.retained('home/room/status')).toBe('offline')
+    })
+
+    test('announce() moves a device from single components to one message, and takes it out', async () => {
+      const single = 'homeassistant/binary_sensor/door/motion/config'
+      const whole = 'homeassistant/device/door/config'
+      const client = new DeviceClient({ clientId: 'door', server: '127.0.0.1', ...mode.where })
+      expect(await client.connect()).toBe(true)
+      const door = { id: 'door', name: 'Door', prefix: 'home/room/door', sensors: [new MotionSensor()] }
+      const before = await announce(client.link, door, { form: 'single' })
+      expect(JSON.parse(await ear.next(single))).toMatchObject({ uniq_id: 'door_motion' })
+      before.stop()
+
+      const after = await announce(client.link, door, { migrateFrom: 'single' })
+      expect(await ear.next(single)).toBe('{"migrate_discovery":true}')
+      expect(JSON.parse(await ear.next(whole))).toMatchObject({
+        cmps: { motion: { uniq_id: 'door_motion' } },
+      })
+      expect(await ear.next(single)).toBe('')
+      expect(await kept()).toEqual([whole])
+
+      await after.remove()
+      expect(await ear.next(whole)).toBe('')
+      expect(await kept()).toEqual([])
+      await client.disconnect()
     })
   })
 })

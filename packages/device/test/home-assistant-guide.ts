@@ -39,6 +39,14 @@ With \`homeAssistant: true\` a light obeys \`<prefix>/led/ha/set\` beside its ow
 
 What goes to the wires is \`LightOutput\`: gamma 2.2 unless told otherwise, and with \`power: { limitMilliamperes }\` all channels are turned down alike when the light would draw more. The model is linear: a channel draws 20 mA at full (\`channelMilliamperes\` says otherwise) and half of that when it is lit half of the time.
 
+## What sensors say
+
+\`runSensor\` publishes a reading retained on \`<prefix>/<quantity>\`, as \`{"temperature":21.37,"unit":"°C"}\`, or \`{"motion":true}\` for what is on or off. Sensors come ready for temperature and humidity of one chip (\`climateSensors\`), motion (\`MotionSensor\`), a lithium cell (\`batterySensor\`), pulses (\`Counter\`), and anything a function measures (\`sensorOf\`); unit, device class and decimals are known by the quantity's name, or said in \`traits\`.
+
+- \`calibrated(sensor, { offset, scale })\` puts values right, or \`{ points: [{ measured, actual }, { measured, actual }] }\` where the truth is known twice.
+- \`report: { hysteresis, minimumIntervalMs, maximumIntervalMs }\` publishes what changed by so much, no sooner and no later; without it every reading goes out.
+- A reading that fails (NaN, or a sensor that throws) is not published; \`onFault\` hears of it, and the next one is tried.
+
 ## Fields of a discovery message
 
 These are the fields that \`discoveryFaults\` knows: what Home Assistant documents for MQTT discovery, for lights with the JSON schema, for sensors and for binary sensors, and for their \`availability\`, \`device\` and \`origin\`. A field in bold is needed. \`object_id\` is not among them: Home Assistant 2026.4 removed it.
