@@ -29,6 +29,12 @@ export class BrokerProcess {
     return new BrokerProcess(port, [...node, 'broker', ...where, ...options], 'ready on')
   }
 
+  /** Ours, as a configuration file says. */
+  static pipitWith(port: number, file: string): BrokerProcess {
+    const node = [process.execPath, '--conditions=@pipit/source', LAUNCHER]
+    return new BrokerProcess(port, [...node, 'broker', '--config', file], 'ready on')
+  }
+
   /** Debian's Mosquitto with persistence on and everything else, autosave too, at its default.
    *  Its queue limits are lifted, so that it may keep what it is sent. */
   static mosquitto(port: number, folder: string): BrokerProcess {
