@@ -1,8 +1,8 @@
 export { type Field, type FieldFault, type Fields, keyOf, type Path } from './field.ts'
 export { Fleet, type FleetOptions, type FleetProgress } from './fleet.ts'
-export { deviceId } from './fleet-device.ts'
 export { type Account, lostReadings } from './ledger.ts'
 export { ModelWorld } from './model-world.ts'
+export { deviceId } from './naming.ts'
 export { seeded } from './random.ts'
 export {
   type CheckedScenario,

@@ -1,15 +1,12 @@
 import { DeviceClient } from '../client/device-client.ts'
 import type { Clock, Random } from '../clock.ts'
-import {
-  type ConfigurationFile,
-  type ConfigurationStore,
-  memoryConfiguration,
-} from '../configuration/store.ts'
+import { type ConfigurationStore, memoryConfiguration } from '../configuration/store.ts'
 import { estimateCharge } from '../cycle/charge.ts'
 import { runCycle } from '../cycle/run-cycle.ts'
 import type { CycleReport, KeptMessages, OutgoingMessage } from '../cycle/types.ts'
 import type { EventLog } from './event-log.ts'
 import type { Ledger } from './ledger.ts'
+import { deviceId, firstConfiguration, readingTopic, sequenceOf } from './naming.ts'
 import { ObservedClient } from './observed-client.ts'
 import { seeded } from './random.ts'
 import type { BrownOut, Scenario } from './scenario.ts'
@@ -49,21 +46,6 @@ export interface DeviceFigures {
 
 interface Sample {
   readonly payload: string
-}
-
-/** Where a device's readings go. */
-export function readingTopic(scenario: Scenario, id: string): string {
-  return `${scenario.device.topic}/${id}/reading`
-}
-
-/** Where a device's configuration comes from. */
-export function configurationTopic(scenario: Scenario, id: string): string {
-  return `${scenario.device.topic}/${id}/config`
-}
-
-/** The name of a device by its number: `d-0007`. */
-export function deviceId(index: number): string {
-  return `d-${String(index).padStart(4, '0')}`
 }
 
 /** One device: the kit's own client, cycle, reconnect policy and configuration update, on flash that survives power
@@ -287,36 +269,4 @@ export class FleetDevice {
 /** What a device does whose power has gone. */
 function never(): Promise<never> {
   return new Promise(() => {})
-}
-
-/** The number of the reading in a payload; undefined for what is no reading. */
-export function sequenceOf(payload: string): number | undefined {
-  const found = /^{"sequence":(\d+),/.exec(payload)?.[1]
-  return found === undefined ? undefined : Number(found)
-}
-
-function firstConfiguration(scenario: Scenario, id: string): ConfigurationFile {
-  const { interval, reconnect, topic } = scenario.device
-  return {
-    version: 0,
-    device_id: id,
-    update_interval: interval / 1000,
-    mqtt: {
-      enabled: true,
-      client_id: id,
-      broker: 'fleet',
-      topic_data_prefix: topic,
-      topic_config: configurationTopic(scenario, id),
-      load_config_from_mqtt: scenario.rollOut.length > 0,
-      config_wait_time: 2,
-      reconnect: {
-        enabled: reconnect.enabled === 'yes',
-        max_attempts: reconnect.maxAttempts,
-        backoff_factor: reconnect.backoffFactor,
-        min_interval: reconnect.minInterval / 1000,
-        max_interval: reconnect.maxInterval / 1000,
-        spread: reconnect.spread,
-      },
-    },
-  }
 }

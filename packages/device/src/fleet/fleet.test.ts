@@ -1,10 +1,13 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { Fleet } from './fleet.ts'
 import { ModelWorld } from './model-world.ts'
 import { checkScenario } from './scenario.ts'
 import { describeSummary } from './summary.ts'
 import { VirtualClock } from './virtual-clock.ts'
 import type { FleetWorld } from './world.ts'
+
+// Days of many devices, on a machine that may be busy.
+vi.setConfig({ testTimeout: 120_000 })
 
 const settled = () => new Promise<void>((resolve) => setImmediate(resolve))
 
@@ -124,7 +127,7 @@ test('an outage in which nothing answers costs more radio than one in which the 
 
 test('a configuration is rolled out in stages; a bad one changes nothing', async () => {
   const { summary, lines } = await ran({
-    count: 40,
+    count: 20,
     duration: '12h',
     roll_out: [
       { at: '1h', version: 1, share: '10 %', set: { update_interval: 300 } },
@@ -132,14 +135,13 @@ test('a configuration is rolled out in stages; a bad one changes nothing', async
       { at: '6h', version: 2, share: 1, set: { update_interval: 'often' } },
     ],
   })
-  expect(summary.configurations.applied).toBe(40)
-  expect(summary.configurations.refused).toBeGreaterThanOrEqual(40)
+  expect(summary.configurations.applied).toBe(20)
+  expect(summary.configurations.refused).toBeGreaterThanOrEqual(20)
   const chosen = lines.flatMap((line) => /rolls out version \d+ to (\d+)/.exec(line)?.[1] ?? [])
   expect(Number(chosen[0])).toBeGreaterThan(0)
-  expect(Number(chosen[0])).toBeLessThan(15)
-  expect(chosen.slice(1)).toEqual(['40', '40'])
-  expect(lines.at(-1)).toBeDefined()
-  expect(lines.filter((line) => line.endsWith('sleeps 300')).length).toBeGreaterThan(40 * 80)
+  expect(Number(chosen[0])).toBeLessThan(8)
+  expect(chosen.slice(1)).toEqual(['20', '20'])
+  expect(lines.filter((line) => line.endsWith('sleeps 300')).length).toBeGreaterThan(20 * 80)
   expect(summary.lostReadings).toBe(0)
 })
 

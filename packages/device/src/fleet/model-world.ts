@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { ModelBroker } from './model-broker.ts'
-import { ModelRadio } from './model-wire.ts'
+import { ModelRadio } from './model-radio.ts'
 import { seeded } from './random.ts'
 import type { Outage, Scenario } from './scenario.ts'
 import type { Collected, DeviceRadio, FleetWorld } from './world.ts'

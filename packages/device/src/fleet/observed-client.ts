@@ -2,7 +2,7 @@ import type { DeviceClient } from '../client/device-client.ts'
 import type { CycleClient } from '../cycle/types.ts'
 import type { DeviceMessage, DevicePublishOptions } from '../link.ts'
 import type { Traffic } from '../wire.ts'
-import { sequenceOf } from './fleet-device.ts'
+import { sequenceOf } from './naming.ts'
 
 export interface PublishObserver {
   published(sequence: number): void
