@@ -39,7 +39,7 @@ function configuration(mqtt: object, rest: object = {}): string {
 }
 const saved = () => JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'))
 
-describe.each(MODES)('$name', ({ skipped, start }) => {
+describe.each(MODES)('$name', ({ name, skipped, start }) => {
   describe.skipIf(skipped)('the same as everywhere', () => {
     beforeEach(async () => {
       mode = await start()
@@ -207,6 +207,26 @@ describe.each(MODES)('$name', ({ skipped, start }) => {
       expect(got).toMatchObject([{ topic: 'home/kept', retain: true }])
       await device.disconnect()
     })
+
+    // The simulated broker keeps no sessions.
+    test.skipIf(name === 'simulation')(
+      'sessionSeconds: what came while it slept is there when it wakes',
+      async () => {
+        const asleep = { clientId: 'sleeper', sessionSeconds: 3600 }
+        const before = client(asleep)
+        expect(await before.connect()).toBe(true)
+        await before.subscribe('home/sleeper/set', { qos: 1 })
+        await before.disconnect()
+        await mode.tell('home/sleeper/set', 'on')
+        // A device that comes out of deep sleep is a new process: it has not subscribed yet.
+        const after = client(asleep)
+        const kept = new Promise<string>((resolve) => after.onMessage((message) => resolve(message.text())))
+        expect(await after.connect()).toBe(true)
+        await after.subscribe('home/sleeper/set', { qos: 1 })
+        expect(await kept).toBe('on')
+        await after.disconnect()
+      },
+    )
 
     test('DeviceClient hears that the broker has gone, and readTopic() does not wait on', async () => {
       const device = client()

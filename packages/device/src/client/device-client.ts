@@ -21,6 +21,8 @@ export class DeviceClient {
   private readonly inbox: Inbox
   private readonly connection: Connection
   private readonly filters = new Map<string, 0 | 1 | 2>()
+  /** Subscribed by `readTopic` alone. */
+  private readonly borrowed = new Set<string>()
   private readonly followed = new Map<string, News>()
   private readonly errorHandlers = new Set<(error: unknown) => void>()
   private readonly connectHandlers = new Set<() => void>()
@@ -126,6 +128,7 @@ export class DeviceClient {
     checkTopicFilter(topic)
     if (!(waitSeconds >= 0)) throw new RangeError(`waitSeconds is ${waitSeconds}; it takes 0 or more`)
     const wire = this.connection.live()
+    this.borrowed.add(topic)
     const wait = this.inbox.next(topic, waitSeconds * 1000, this.settings.clock)
     try {
       await wire.subscribe(topic, Math.max(1, this.filters.get(topic) ?? 1) as 1 | 2)
@@ -204,14 +207,18 @@ export class DeviceClient {
 
   private ended(error?: Error): void {
     this.inbox.giveUpWaiting()
+    this.borrowed.clear()
     // The broker of a session that goes on sends again what was not acknowledged.
     if ((this.settings.sessionSeconds ?? 0) > 0) this.inbox.dropUnacknowledged()
     if (error !== undefined) for (const handler of this.disconnectHandlers) handler(error)
   }
 
-  private wants(message: ReceivedMessage): boolean {
-    for (const filter of this.filters.keys()) if (matches(filter, message.topic)) return true
-    return false
+  /** Says whether a message is for the callback: not if only a `readTopic` asked for it. What the session of an
+   *  earlier process had subscribed is. */
+  private wants({ topic }: ReceivedMessage): boolean {
+    for (const filter of this.filters.keys()) if (matches(filter, topic)) return true
+    for (const filter of this.borrowed) if (matches(filter, topic)) return false
+    return true
   }
 
   private async beginToFollow(topic: string, waitSeconds: number): Promise<News> {
