@@ -24,3 +24,11 @@ export function destroyLater(socket: Socket): void {
   const timer = setTimeout(() => socket.destroy(), LINGER_MS).unref()
   socket.once('close', () => clearTimeout(timer))
 }
+
+const NOTHING = new Uint8Array(0)
+
+/** Calls `then` when the kernel has taken what was written to a socket before. `drain` alone does not say so: it
+ *  comes only when more was written than the high-water mark, and a slow peer's last bytes may be fewer. */
+export function whenTaken(socket: Socket, then: () => void): void {
+  if (!socket.writableNeedDrain) socket.write(NOTHING, then)
+}

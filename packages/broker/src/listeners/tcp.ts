@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { readLent } from './lent-reads.ts'
 import { openServer, type SocketListenOptions } from './server.ts'
-import { destroyLater } from './sockets.ts'
+import { destroyLater, whenTaken } from './sockets.ts'
 import type { Accept, ByteStream, Listener, Report, StreamOwner, TlsPeer } from './stream.ts'
 
 export interface TcpListenOptions extends SocketListenOptions {
@@ -42,7 +42,7 @@ class SocketStream implements ByteStream {
   private chunks = 0
   private error: Error | undefined
   private owner: StreamOwner | undefined = undefined
-  /** TLS never takes bytes at once, and `drain` comes only after many. */
+  /** TLS never takes bytes at once: each write says when it has. */
   private readonly written = (): void => {
     if (this.socket.writableLength === 0) this.owner?.onDrain()
   }
@@ -90,7 +90,9 @@ class SocketStream implements ByteStream {
     if (socket.destroyed || socket.writableEnded) return true
     if (this.tls === undefined) socket.write(bytes)
     else socket.write(bytes, this.written)
-    return socket.writableLength === 0
+    if (socket.writableLength === 0) return true
+    if (this.tls === undefined) whenTaken(socket, this.written)
+    return false
   }
 
   pause(): void {
