@@ -52,6 +52,8 @@ const EARLY_POST_GATED = 8192
 const EARLY_POST_BYTES = 524288
 /** Nor when it holds on to so many, most of them settled. */
 const MOST_HELD = 32768
+/** What has waited for one batch is sent in turns of so many: a millisecond of work. */
+const RELEASED_A_TURN = 8192
 /** Messages of an ended session's queue that are settled in one turn: a millisecond of work. What a crash leaves of
  *  them is found to belong to nobody at the next start. */
 const SETTLED_A_TURN = 4096
@@ -76,6 +78,8 @@ export class Journal implements BatchEvents {
   private readonly earlyPost: number
   private readonly onFailure: (error: StorageError | undefined) => void
   private held: Held[] = []
+  /** Some of what no longer has to wait goes out in the turns to come: what comes now stays behind it. */
+  private releasing: NodeJS.Immediate | undefined = undefined
   private nextMessage: number
   private nextReference: number
   // Not in a batch yet: messages with the numbers from `firstMessage` on, references likewise. Undefined: settled.
@@ -138,7 +142,7 @@ export class Journal implements BatchEvents {
    *  They are tried again all the same, together with what it records */
   whenCommitted(then: () => void, failed?: () => void): void {
     const batch = this.last
-    if (!this.gated || batch <= this.done) return then()
+    if (!this.gated || (batch <= this.done && this.releasing === undefined)) return then()
     this.hold({
       batch,
       connection: undefined,
@@ -161,7 +165,9 @@ export class Journal implements BatchEvents {
   ): void {
     if (!this.gated && !always) return connection.acknowledge(first, packetId, reasonCode)
     const batch = this.last
-    if (batch <= this.done) return connection.acknowledge(first, packetId, reasonCode)
+    if (batch <= this.done && this.releasing === undefined) {
+      return connection.acknowledge(first, packetId, reasonCode)
+    }
     this.hold({ batch, connection, first, packetId, reasonCode, run: undefined, failed: undefined })
   }
 
@@ -181,10 +187,12 @@ export class Journal implements BatchEvents {
   }
 
   /** Sends what no longer has to wait. */
-  private release(): void {
+  private readonly release = (): void => {
     const { held, done } = this
+    clearImmediate(this.releasing)
     let count = 0
-    while (count < held.length && held[count]!.batch <= done) count++
+    while (count < held.length && count < RELEASED_A_TURN && held[count]!.batch <= done) count++
+    this.releasing = count < RELEASED_A_TURN ? undefined : setImmediate(this.release)
     if (count === 0) return
     this.held = count === held.length ? [] : held.slice(count)
     for (let i = 0; i < count; i++) {
@@ -199,10 +207,12 @@ export class Journal implements BatchEvents {
     this.failing = error
     if (first) this.onFailure(error)
     // Those who can be told that it failed need not wait for the disk to come back.
-    const { held } = this
+    const { held, done } = this
     this.held = []
-    for (let i = held.length - 1; i >= 0; i--) held[i]!.failed?.()
-    const waiting = held.filter((each) => each.failed === undefined && !this.refused(each))
+    for (let i = held.length - 1; i >= 0 && held[i]!.batch > done; i--) held[i]!.failed?.()
+    const waiting = held.filter(
+      (each) => each.batch <= done || (each.failed === undefined && !this.refused(each)),
+    )
     this.held = waiting.concat(this.held)
     // What takes back is written in one with what it takes back.
     if (this.batch.count > 0 || this.unwritten > 0) this.postThisTurn()

@@ -317,6 +317,22 @@ test('a batch is handed over before the end of the turn once it is large, in mes
   expect(disk.engine.load().references).toHaveLength(4203)
 })
 
+test('a flood of acknowledgements goes out in several turns, in order, and nothing that comes meanwhile gets ahead', async () => {
+  const disk = new Disk()
+  const { connection, said } = connectionOf(4)
+  disk.journal.session(sessionOf(disk.journal))
+  for (let id = 1; id <= 20_000; id++) disk.journal.acknowledge(connection, 0x40, id, 0, true)
+  await disk.batch()
+  disk.commit()
+  expect(said.length).toBeGreaterThan(0)
+  expect(said.length).toBeLessThan(20_000)
+  disk.journal.acknowledge(connection, 0x40, 20_001, 0, true)
+  while (said.length < 20_001) await new Promise((resolve) => setImmediate(resolve))
+  expect(said.map(({ packetId }) => packetId)).toEqual(Array.from({ length: 20_001 }, (_, i) => i + 1))
+  disk.journal.acknowledge(connection, 0x40, 20_002, 0, true)
+  expect(said).toHaveLength(20_002)
+})
+
 test('a session that ends with a long queue is settled some at a time, and wholly before the end', async () => {
   const disk = new Disk()
   const session = sessionOf(disk.journal)
