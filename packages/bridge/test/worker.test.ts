@@ -1,7 +1,9 @@
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { Worker, type WorkerOptions } from '@pipit/bridge'
 import { connect, type Message, type NodeClientOptions } from '@pipit/client'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { command, newBroker, newEngine, over, until } from './scene.ts'
+import { command, newBroker, newEngine, newFolder, over, until } from './scene.ts'
 
 function newWorker(options: WorkerOptions): Worker {
   const worker = new Worker(options)
@@ -51,6 +53,21 @@ describe('Worker', () => {
       ],
     })
     expect(byTopic.get('a/c')?.qos).toBe(2)
+  })
+
+  test('leaves nothing of a command in its session once the command is over', async () => {
+    const { url } = await newBroker()
+    const folder = newFolder()
+    const engine = newEngine(folder)
+    newWorker({ engine, broker: { url } })
+    const commands = Array.from({ length: 300 }, (_, i) => command({ qos: i % 2 === 0 ? 1 : 2 }))
+    for (const each of commands) await engine.commands.add([each])
+    for (const { id } of commands) await over(engine, id)
+    const db = new DatabaseSync(join(folder, 'bridge.db'), { readOnly: true, timeout: 5_000 })
+    onTestFinished(() => db.close())
+    const keys = "SELECT count(*) AS n FROM session_records WHERE session LIKE 'publisher-%' AND key <> 'c'"
+    // What the last of them wrote may still be on its way.
+    await until(() => db.prepare(keys).get()?.['n'] === 0)
   })
 
   test('sends what waited for its time, and never what has expired', async () => {

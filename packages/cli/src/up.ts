@@ -6,8 +6,9 @@ import { connect } from '@pipit/client'
 import { DEFAULT_PREFIX, deviceTopics, runSensor, SimulatedTemperature } from '@pipit/device'
 import type { Command } from 'commander'
 import pc from 'picocolors'
+import { bridgeBeside } from './bridge-beside.ts'
 import { addBrokerOptions, type BrokerCommandOptions, brokerOptions, makeDataFolder } from './broker.ts'
-import { subcommand, withEnvironment } from './command-line.ts'
+import { subcommand, whole, withEnvironment } from './command-line.ts'
 import { isSaid } from './configuration.ts'
 import { placesFor, withAccess } from './doors.ts'
 import type { Target } from './faults.ts'
@@ -19,13 +20,22 @@ import { hasColours, lightView } from './terminal.ts'
 
 interface UpOptions extends BrokerCommandOptions {
   readonly demo?: true
+  readonly bridge: boolean
+  readonly bridgePort?: number
 }
 
 export function define(): Command {
   const command = subcommand(
     'up',
-    'Starts everything at once. Now that is a broker, and with --demo two devices.',
-  ).option('--demo', `a light and a temperature sensor, as real clients, on ${DEFAULT_PREFIX}/…`)
+    'Starts everything at once: a broker, the bridge with its HTTP API, and with --demo two devices.',
+  )
+    .option('--demo', `a light and a temperature sensor, as real clients, on ${DEFAULT_PREFIX}/…`)
+    .option(
+      '--bridge-port <port>',
+      "the port of the bridge's API, on loopback (default: 8081)",
+      whole(0, 65535),
+    )
+    .option('--no-bridge', 'without the bridge')
   return withEnvironment(addBrokerOptions(command)).action(up)
 }
 
@@ -47,12 +57,19 @@ async function up(given: UpOptions, command: Command): Promise<void> {
   console.log(`Pipit is up: a broker on ${addresses.join(' and ')}. Ctrl-C ends it.`)
   const target = { host: reachable(hosts), port }
   let stopDemo: () => Promise<void> = async () => undefined
+  let note = (line: string): void => console.log(line)
   if (given.demo) {
     console.log(thingsToTry(target))
-    stopDemo = await demo(target)
+    const shown = await demo(target)
+    stopDemo = shown.stop
+    note = shown.note
   }
+  const { bridgePort, data } = given
+  const stopBridge = given.bridge
+    ? await bridgeBeside({ target, data, port: bridgePort, isAnyPort: given.port === 0, note })
+    : async () => undefined
   await ended
-  await stopDemo()
+  await Promise.all([stopBridge(), stopDemo()])
   await broker.close()
   await leave(0)
 }
@@ -63,8 +80,14 @@ function reachable(hosts: readonly string[]): string {
   return hosts[0] ?? 'localhost'
 }
 
-/** Connects the light and the sensor; gives what disconnects them. */
-async function demo(target: Target): Promise<() => Promise<void>> {
+interface Demo {
+  readonly stop: () => Promise<void>
+  /** Says a line beside the light. */
+  readonly note: (line: string) => void
+}
+
+/** Connects the light and the sensor. */
+async function demo(target: Target): Promise<Demo> {
   const view = lightView(process.stdout, `${DEFAULT_PREFIX}, a light`)
   const light = await connectLight(target, DEFAULT_PREFIX, view)
   const client = await connect(
@@ -74,11 +97,12 @@ async function demo(target: Target): Promise<() => Promise<void>> {
     onReading: ({ value, unit }) => view.beside(`temperature ${value.toFixed(2)} ${unit}`),
     onFault: (error) => view.note(`temperature: ${error.message}`),
   })
-  return async () => {
+  const stop = async (): Promise<void> => {
     sensor.stop()
     await Promise.all([light.stop(), client.close()])
     view.end()
   }
+  return { stop, note: (line) => view.note(line) }
 }
 
 function thingsToTry({ host, port }: Target): string {

@@ -36,4 +36,4 @@ test('the commands of docs/guide/bridge.md do what it says', async () => {
   expect(JSON.parse(await shell(page)).messages[0]).toMatchObject({ topic: 'room/1/lamp', payload: 'on' })
   const keys = ['bridge', 'api', '--port', '0', '--data', data, '--keys', join(guide, 'bridge-keys.json')]
   await processes.pipit(keys).says(/ready on/)
-})
+}, 120_000)

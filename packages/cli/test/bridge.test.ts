@@ -51,7 +51,7 @@ test('pipit bridge up sends commands and stores messages; what is killed is star
   expect(up.stderr).toMatch(/the bridge's api ended \(SIGKILL\); it is started again in \d+ ms/)
   expect(await stored(second, 'after/it')).toBe('hello')
   expect(await up.kill('SIGTERM')).toBe(0)
-})
+}, 120_000)
 
 test('a supervisor that is killed takes its processes with it', async () => {
   const { port } = await processes.broker()
@@ -62,7 +62,26 @@ test('a supervisor that is killed takes its processes with it', async () => {
   up.child.kill('SIGKILL')
   // Its output is closed when the last of them has ended.
   expect(await up.ended).toBe('SIGKILL')
-})
+}, 120_000)
+
+test('pipit up includes the bridge', async () => {
+  const up = processes.pipit(['up', '--port', '0'])
+  const [, api] = await up.says(/The bridge is up: an HTTP API on (\S+);/)
+  const sent = await asked(`${api}/v1/commands`, { topic: 'a/b', payload: 'hello' })
+  const { id } = JSON.parse(sent.body)
+  for (let status = ''; status !== 'acknowledged'; await pause(20)) {
+    status = JSON.parse((await asked(`${api}/v1/commands/${id}`)).body).status
+  }
+  const { port } = new URL(api ?? '')
+  const second = await processes.done(['up', '--port', '0', '--bridge-port', port])
+  expect([second.code, second.stderr]).toEqual([1, expect.stringContaining(`port ${port} is taken`)])
+  expect(await up.kill('SIGTERM')).toBe(0)
+  expect(up.stderr).toBe('')
+  const without = processes.pipit(['up', '--port', '0', '--no-bridge'])
+  await without.says(/Pipit is up/)
+  expect(await without.kill('SIGTERM')).toBe(0)
+  expect(without.stdout).not.toContain('bridge')
+}, 120_000)
 
 test('pipit bridge api takes keys from a file, and is not open to other machines without', async () => {
   const data = folderOf(onTestFinished)

@@ -96,14 +96,16 @@ export class SessionJournal implements Store {
 
   /** What goes from the session when commands are over. */
   changesFor(commandIds: ReadonlySet<string>): SessionChange[] {
-    const changes: SessionChange[] = []
+    const keys = new Set<string>()
     for (const [number, commandId] of this.commands) {
       if (!commandIds.has(commandId)) continue
       this.commands.delete(number)
       this.phases.delete(number)
-      for (const letter of ['m', 's', 'd']) changes.push({ key: letter + number, value: undefined })
+      for (const letter of ['m', 's', 'd']) keys.add(letter + number)
     }
-    return changes
+    // What waits to be written would come after that, and stay.
+    if (keys.size > 0) this.pending = this.pending.filter(({ key }) => !keys.has(key))
+    return Array.from(keys, (key) => ({ key, value: undefined }))
   }
 
   /** Takes away records of received messages, written by other means, that the client does not know of. */
