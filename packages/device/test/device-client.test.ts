@@ -255,6 +255,17 @@ describe('with a wire of the test', () => {
     expect(calls.filter((call) => call.startsWith('unsubscribe'))).toEqual(['unsubscribe once'])
   })
 
+  test('readTopic() twice at once: the first to end leaves the other its subscription', async () => {
+    const { client, calls, come } = wired()
+    await client.connect()
+    const [short, long] = [client.readTopic('a', 0), client.readTopic('a', 3600)]
+    expect(await short).toBeUndefined()
+    expect(calls).toEqual(['subscribe a', 'subscribe a'])
+    come('a', 'x')
+    expect((await long)?.text()).toBe('x')
+    expect(calls.at(-1)).toBe('unsubscribe a')
+  })
+
   test('messages that nobody takes are bounded: the oldest QoS 0 gives way, QoS 1 does not', async () => {
     const { client, come } = wired({ polled: true })
     const got: string[] = []

@@ -135,7 +135,8 @@ export class DeviceClient {
       return await wait.message
     } finally {
       wait.end()
-      if (!this.filters.has(topic) && this.connected) wire.unsubscribe(topic).catch(() => {})
+      const needed = this.filters.has(topic) || this.inbox.isAwaited(topic)
+      if (!needed && this.connected) wire.unsubscribe(topic).catch(() => {})
     }
   }
 

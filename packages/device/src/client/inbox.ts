@@ -76,6 +76,11 @@ export class Inbox {
     return { message, end: () => end() }
   }
 
+  /** Says whether somebody waits for a message of exactly this filter. */
+  isAwaited(filter: string): boolean {
+    return [...this.readers].some((reader) => reader.filter === filter)
+  }
+
   /** Nothing can come any more. */
   giveUpWaiting(): void {
     for (const giveUp of this.waits) giveUp()
