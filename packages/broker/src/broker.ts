@@ -34,7 +34,7 @@ import { prometheusText } from './metrics/prometheus.ts'
 import { SysTree } from './metrics/sys-tree.ts'
 import { Tracer } from './metrics/trace.ts'
 import { Notices } from './notices.ts'
-import { type BrokerOptions, checkedLimits, type Limits } from './options.ts'
+import { type BrokerOptions, checkedLimits, DEFAULT_LIMITS, type Limits } from './options.ts'
 import { Retained } from './retained/retained.ts'
 import type { Delivery } from './routing/delivery.ts'
 import { Distributor } from './routing/distributor.ts'
@@ -49,6 +49,9 @@ import { Turn } from './turn.ts'
 
 /** How often timeouts are looked at, milliseconds. */
 const SWEEP_MS = 250
+
+/** The longest CONNECT where clients have to say who they are, unless the limits say otherwise, bytes. */
+const LOGIN_PACKET_BYTES = 4096
 
 /** How long closing waits for connections to take their last bytes, milliseconds. */
 const CLOSE_MS = 3_000
@@ -278,6 +281,8 @@ export class Broker implements RegistryHost {
     const connection = new Connection(this, stream)
     connection.access = access
     connection.rules = rules
+    const isDefault = this.limits.connectPacketSize === DEFAULT_LIMITS.connectPacketSize
+    if (isDefault && this.door.asksWho(access)) connection.frames.maximumPacketSize = LOGIN_PACKET_BYTES
     this.connections.add(connection)
     this.counters.sockets++
     this.startSweeping()

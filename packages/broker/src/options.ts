@@ -14,7 +14,8 @@ export interface Limits {
   readonly maximumPacketSize: number
   /** Bytes of a message's payload. Beyond: not delivered, PUBACK and PUBREC 0x83. */
   readonly payloadSize: number
-  /** Bytes of the first packet, before the client is known. Beyond: closed. */
+  /** Bytes of the first packet, before the client is known. Beyond: closed. Where clients have to log in, the default
+   *  is 4096. */
   readonly connectPacketSize: number
   /** Levels of a Topic Name or Filter. Beyond: DISCONNECT 0x90 for PUBLISH, SUBACK 0x8F. */
   readonly topicLevels: number

@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { type AccessOptions, Broker, hashPassword, type Logger } from '@pipit/broker'
 import { exportJWK, SignJWT } from 'jose'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import WebSocket from 'ws'
 import { Bench, text, type Wire } from './wire.ts'
 
 const bench = new Bench()
@@ -380,6 +381,40 @@ describe('a service that is asked', () => {
     expect(await login(port, ['x', 'hunter2'])).toBe(0x88)
     expect(lines.join('\n')).toMatch(/127\.0\.0\.1:\d+ (answers with 500|does not answer: no answer in time)/)
     expect(lines.join('\n')).not.toContain('hunter2')
+  })
+})
+
+describe('strangers', () => {
+  test('a CONNECT of more than 4096 bytes is not read where a login is asked for', async () => {
+    const passwordFile = file('strangers', `alice:${await hashPassword(Buffer.from('s'), 'sha512')}\n`)
+    const { port } = await bench.broker({ access: { passwordFile } })
+    const hello = async (bytes: number): Promise<number | undefined> => {
+      const wire = await bench.open(port)
+      const will = { topic: 't', payload: Buffer.alloc(bytes), qos: 0 as const, retain: false }
+      const login = { username: 'alice', password: Buffer.from('s') }
+      const answer = await wire.hello({ clientId: 'c', will, ...login }).catch(() => undefined)
+      return answer?.reasonCode
+    }
+    expect(await hello(4000)).toBe(0)
+    expect(await hello(5000)).toBeUndefined()
+  })
+
+  test('a WebSocket message that does not end is not kept', async () => {
+    const broker = new Broker()
+    const { port } = await broker.listenWebSocket({ port: 0 })
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/mqtt`, 'mqtt')
+    await once(socket, 'open')
+    const closed = once(socket, 'close') as Promise<[number]>
+    // The first part of a message that goes on for ever: no CONNECT is in sight.
+    const part = Buffer.alloc(65_536)
+    const pour = (error?: unknown): void => {
+      if (!(error instanceof Error)) setImmediate(() => socket.send(part, { fin: false }, pour))
+    }
+    socket.on('error', () => undefined)
+    pour()
+    const [code] = await closed
+    expect([1006, 1009]).toContain(code)
+    await broker.close()
   })
 })
 

@@ -535,7 +535,7 @@ const LIMITS: readonly LimitRow[] = [
   ['payloadSize', "Bytes of a message's payload. Beyond: not delivered, PUBACK 0x83."],
   [
     'connectPacketSize',
-    'Bytes of the first packet, before the client is known. Beyond: closed.',
+    'Bytes of the first packet, before the client is known. Beyond: closed. Where clients have to log in, the default is 4096.',
     whole(1, 268435460),
     LATER,
   ],

@@ -198,6 +198,7 @@ function attach(
   const keepAlive = broker.keepAliveFor(packet.keepAlive)
   connection.keepAlive = keepAlive
   connection.frames.maximumPacketSize = broker.limits.maximumPacketSize
+  connection.stream.admitted?.()
   if (packet.protocolVersion === 5) setAliases(connection, properties.topicAliasMaximum ?? 0)
   session.inbound.connect(broker.limits.receiveMaximum)
   session.connect(connection, properties.receiveMaximum ?? 65535)

@@ -17,6 +17,8 @@ export interface ByteStream {
   /** Stops reading: the peer feels it through TCP. */
   pause(): void
   resume(): void
+  /** The peer has logged in: what bounds a stranger no longer bounds it. */
+  admitted?(): void
   /** Writes what is pending, then closes. */
   end(): void
   /** Closes at once. */

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { openServer, type SocketListenOptions } from './server.ts'
-import { addressOf, bracket, destroyLater } from './sockets.ts'
+import { addressOf, bracket, destroyLater, whenTaken } from './sockets.ts'
 import type { Accept, ByteStream, Listener, Report, StreamOwner, TlsPeer } from './stream.ts'
 
 export interface WebSocketListenOptions extends SocketListenOptions {
@@ -21,6 +21,9 @@ export interface WebSocketListenOptions extends SocketListenOptions {
 
 /** What clients ask for; the second is what MQTT 3.1 used. Mosquitto knows both. */
 const SUBPROTOCOLS = ['mqtt', 'mqttv3.1']
+
+/** What a WebSocket may bring before its client has logged in: CONNECT, and what is sent in advance. */
+const STRANGER_BYTES = 262_144
 
 /** A frame may hold several packets, so that one is not refused for being longer than one packet may be. */
 const SMALLEST_MAXIMUM_PAYLOAD = 1048576
@@ -166,6 +169,14 @@ class WebSocketStream implements ByteStream {
   private readonly socket: Socket
   private error: Error | undefined
   private ended = false
+  private strangerBytes = 0
+  /** `ws` keeps a message until it is whole: a stranger's must not be what fills the memory. */
+  private readonly count = (chunk: Buffer): void => {
+    this.strangerBytes += chunk.length
+    if (this.strangerBytes <= STRANGER_BYTES || this.ended) return
+    this.error = new Error('too many bytes before CONNECT was accepted')
+    this.close(1009, 'too many bytes before CONNECT was accepted')
+  }
   private owner: StreamOwner | undefined = undefined
   /** As for TLS on TCP. */
   private readonly written = (): void => {
@@ -192,6 +203,11 @@ class WebSocketStream implements ByteStream {
     })
     webSocket.on('close', () => owner.onClose(this.error))
     socket.on('drain', () => owner.onDrain())
+    socket.prependListener('data', this.count)
+  }
+
+  admitted(): void {
+    this.socket.off('data', this.count)
   }
 
   get pendingBytes(): number {
@@ -203,7 +219,9 @@ class WebSocketStream implements ByteStream {
     if (webSocket.readyState !== webSocket.OPEN || socket.destroyed) return true
     if (this.tls === undefined) webSocket.send(bytes, BINARY)
     else webSocket.send(bytes, BINARY, this.written)
-    return socket.writableLength === 0
+    if (socket.writableLength === 0) return true
+    if (this.tls === undefined) whenTaken(socket, this.written)
+    return false
   }
 
   pause(): void {
