@@ -211,7 +211,10 @@ function decodeOther(reader: Reader, kind: number, type: 'CONNACK', version: Pro
 }
 
 function readReasonCode(reader: Reader, type: 'CONNACK', version: ProtocolVersion): number {
-  const code = reader.integer(1)
+  return checkReasonCode(reader.integer(1), type, version)
+}
+
+function checkReasonCode(code: number, type: 'CONNACK', version: ProtocolVersion): number {
   if (!isReasonCodeOf(type, code) || (version < 5 && code > 2 && code !== 0x80)) {
     throw new ProtocolError(`${type}: reason code ${code}`)
   }
@@ -222,16 +225,15 @@ function decodeConnack(reader: Reader, version: ProtocolVersion): object {
   const type = 'CONNACK'
   const flags = reader.integer(1)
   if (flags > 1) throw new MalformedPacketError(`CONNACK: flags ${flags}`)
-  // A server that knows no 5.0 refuses in the form of 3.1.1.
-  const old = version === 5 && reader.remaining === 1 && reader.bytes[reader.offset]! % 6 > 0
-  let reasonCode: number
+  let reasonCode = reader.integer(1)
   let properties: object = NO_PROPERTIES
-  if (version < 5 || (old && reader.bytes[reader.offset]! < 6)) {
-    reasonCode = reader.integer(1)
-    if (reasonCode > 5) throw new ProtocolError(`CONNACK: return code ${reasonCode}`)
-    if (version === 5) reasonCode = reasonCodeForReturnCode(reasonCode)
+  if (version < 5) {
+    if (reasonCode > 5) throw new ProtocolError(`CONNACK: reason code ${reasonCode}`)
+  } else if (reader.remaining === 0 && reasonCode > 0 && reasonCode < 6) {
+    // A server that knows no 5.0 refuses in the form of 3.1.1.
+    reasonCode = reasonCodeForReturnCode(reasonCode)
   } else {
-    reasonCode = readReasonCode(reader, type, version)
+    checkReasonCode(reasonCode, type, version)
     properties = reader.properties(type)
   }
   if (flags === 1 && reasonCode !== 0) throw new ProtocolError('CONNACK: sessionPresent; it refuses')
