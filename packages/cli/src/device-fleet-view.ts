@@ -8,7 +8,9 @@ const EVERY_MS = 250
 export function watchProgress(out: NodeJS.WriteStream, read: () => FleetProgress): () => void {
   if (!hasColours(out)) return () => {}
   const draw = (): void => {
-    out.write(`\r\x1b[2K${describeProgress(read()).slice(0, Math.max(10, out.columns - 1))}`)
+    // A terminal that does not know its width says 0.
+    const width = (out.columns || 80) - 1
+    out.write(`\r\x1b[2K${describeProgress(read()).slice(0, width)}`)
   }
   draw()
   const timer = setInterval(draw, EVERY_MS)

@@ -2,6 +2,7 @@ import { connect, type MqttClient } from '@pipit/client'
 import {
   type Collected,
   type DeviceRadio,
+  deviceId,
   type FleetWorld,
   mqttWire,
   type Outage,
@@ -58,9 +59,18 @@ export class RealWorld implements FleetWorld {
       await this.end()
       throw connectFault(error, target)
     }
+    await this.clear()
     // Acknowledged when it has been counted.
     this.collector.onMessage(({ topic, payload }) => collected(topic, payload))
     await this.collector.subscribe(filter, { qos: 1 })
+  }
+
+  /** Takes away configurations that a run before this one left, if there may be any. */
+  private async clear(): Promise<void> {
+    const { count, rollOut, device } = this.options.scenario
+    if (rollOut.length === 0 || this.options.broker !== undefined) return
+    const topics = Array.from({ length: count }, (_, i) => `${device.topic}/${deviceId(i)}/config`)
+    await Promise.all(topics.map((topic) => this.keeper?.publish(topic, '', { qos: 1, retain: true })))
   }
 
   radio(device: number, clientId: string): DeviceRadio {

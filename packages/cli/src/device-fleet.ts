@@ -1,5 +1,3 @@
-import { once } from 'node:events'
-import { createWriteStream, type WriteStream } from 'node:fs'
 import {
   describeSummary,
   Fleet,
@@ -14,6 +12,7 @@ import { subcommand, UsageError, whole, withEnvironment } from './command-line.t
 import { brokerUrl, targetOf } from './device-connection.ts'
 import { FleetBroker } from './device-fleet-broker.ts'
 import { ScaledClock } from './device-fleet-clock.ts'
+import { EventsFile } from './device-fleet-events.ts'
 import { watchProgress } from './device-fleet-view.ts'
 import { RealWorld } from './device-fleet-world.ts'
 import { CommandError } from './faults.ts'
@@ -88,11 +87,11 @@ async function runFleet(given: FleetGiven): Promise<void> {
     given.scenario,
     Object.fromEntries(changes.filter(([, value]) => value !== undefined)) as Record<string, string | number>,
   )
-  const events = given.events === undefined ? undefined : await openEvents(given.events)
-  const onEvent = events === undefined ? undefined : (line: string) => void events.write(`${line}\n`)
+  const events = given.events === undefined ? undefined : await EventsFile.open(given.events)
+  const onEvent = events === undefined ? undefined : (line: string) => events.add(line)
   const summary = await (given.accelerated ? accelerated : real)(scenario, given, onEvent, interrupted)
-  if (events !== undefined) await new Promise<void>((resolve) => events.end(resolve))
   console.log(given.json ? JSON.stringify(summary, undefined, 2) : describeSummary(summary))
+  await events?.close()
   const wrong = wrongWith(summary)
   if (wrong !== undefined) throw new CommandError(wrong)
   await leave(0)
@@ -192,14 +191,4 @@ function describeBeginning(
 ): string {
   const pace = speed === 1 ? '' : `, ${speed} times as fast`
   return `fleet: ${count} devices against ${where}${isOwn ? ', a broker of its own' : ''}, for ${spoken(duration)}${pace}`
-}
-
-async function openEvents(file: string): Promise<WriteStream> {
-  const stream = createWriteStream(file)
-  try {
-    await once(stream, 'open')
-  } catch (error) {
-    throw new CommandError(`--events ${file}: ${error instanceof Error ? error.message : String(error)}`)
-  }
-  return stream
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { FleetSummary } from '@pipit/device'
@@ -260,6 +260,14 @@ test('each fault of a scenario has its line', async () => {
     `pipit device: ${file}:3: network.loss is 10; it takes a part such as 10 % or 0.1, 90 % at most`,
     `pipit device: ${file}:4: there is no outage; did you mean outages?`,
   ])
+  expect(done.code).toBe(1)
+})
+
+test.skipIf(!existsSync('/dev/full'))('a disk that is full is told of, after the summary', async () => {
+  const args = ['--accelerated', '--count', '2', '--duration', '1h', '--events', '/dev/full']
+  const done = await processes.done(['device', 'fleet', ...args])
+  expect(done.stdout).toMatch(/^fleet: 2 devices for 1 h/)
+  expect(done.stderr).toMatch(/^pipit device: --events \/dev\/full: ENOSPC: .*\n$/)
   expect(done.code).toBe(1)
 })
 

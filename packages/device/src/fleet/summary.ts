@@ -135,8 +135,13 @@ export function describeSummary(summary: FleetSummary): string {
 }
 
 function spreadOf(values: readonly number[]): Spread {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length
-  return { least: Math.min(...values), mean, most: Math.max(...values) }
+  let [least, sum, most] = [Number.POSITIVE_INFINITY, 0, 0]
+  for (const value of values) {
+    least = Math.min(least, value)
+    most = Math.max(most, value)
+    sum += value
+  }
+  return { least, mean: sum / values.length, most }
 }
 
 function figure(value: number): string {
