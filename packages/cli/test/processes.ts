@@ -115,6 +115,13 @@ export class Processes {
     return { running, port }
   }
 
+  /** Debian's Mosquitto with a configuration file; rejects when it ends instead of running. */
+  async mosquittoWith(file: string): Promise<Running> {
+    const running = this.run(MOSQUITTO, ['-v', '-c', file])
+    await running.says(/mosquitto version .* running/, 'stderr')
+    return running
+  }
+
   async end(): Promise<void> {
     await Promise.all(
       this.all.map((running) => (running.child.exitCode === null ? running.kill('SIGKILL') : undefined)),
