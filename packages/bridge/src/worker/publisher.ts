@@ -180,7 +180,9 @@ export class Publisher {
   private disconnected(): void {
     this.isConnected = false
     for (const id of this.inFlight) this.losses.set(id, (this.losses.get(id) ?? 0) + 1)
-    this.mustReopen = Math.max(0, ...this.losses.values()) < SUSPICIOUS_LOSSES
+    const most = Math.max(...this.losses.values())
+    // With nothing in flight there is nothing to send, and the client takes its time.
+    this.mustReopen = this.inFlight.size > 0 && most < SUSPICIOUS_LOSSES
     this.wake.call()
   }
 
