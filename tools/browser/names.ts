@@ -76,6 +76,10 @@ function visit(node: Node, see: (node: Node) => void): void {
   }
 }
 
+/** Objects of Node that the page's client does not use, and ways to make HTML of a string. */
+const NOT_USED: ReadonlySet<string> = new Set(['Buffer', 'console', 'process'])
+const HTML_OF_STRINGS = ['anchor', 'big', 'blink', 'bold', 'fixed', 'link', 'small', 'strike', 'sub', 'sup']
+
 /** What the objects of the platform have: those of Node, which are a page's too as far as both are used. */
 function platformNames(): Set<string> {
   // What iterators give is in no prototype.
@@ -90,8 +94,10 @@ function platformNames(): Set<string> {
     const { prototype } = object as { prototype?: unknown }
     add(prototype)
   }
-  for (const name of Object.getOwnPropertyNames(globalThis))
-    add((globalThis as Record<string, unknown>)[name])
+  for (const name of Object.getOwnPropertyNames(globalThis)) {
+    if (!NOT_USED.has(name)) add((globalThis as Record<string, unknown>)[name])
+  }
+  for (const name of HTML_OF_STRINGS) names.delete(name)
   add(crypto.subtle)
   add([][Symbol.iterator]())
   return names
