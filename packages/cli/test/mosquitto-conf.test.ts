@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, wr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { settingsFromYaml } from '@pipit/broker'
+import { connect } from '@pipit/client'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { freePort, noMosquitto, noMosquittoClients, outcome, Processes } from './processes.ts'
 
@@ -170,6 +171,15 @@ describe.skipIf(noMosquittoClients !== undefined)(
       expect(() => readFileSync(join(folder, 'pid'))).toThrow(/ENOENT/)
     })
 
+    test('protocol websockets', async () => {
+      const port = await freePort()
+      const text = `listener ${port} 127.0.0.1\nprotocol websockets\nallow_anonymous true\n`
+      await start(write('m.conf', text))
+      const client = await connect(`ws://127.0.0.1:${port}/mqtt`, { reconnect: false })
+      await client.publish('t', 'm', { qos: 1 })
+      await client.close()
+    })
+
     test('log_dest topic', async () => {
       const port = await freePort()
       const text = `listener ${port} 127.0.0.1\nallow_anonymous true\nlog_dest topic\nlog_type all\n`
@@ -248,5 +258,89 @@ describe.skipIf(noMosquitto !== undefined || noMosquittoClients !== undefined)(
       }
       expect(wrong).toEqual([])
     })
+
+    test('TLS: certificates that are asked for, and who they name', async () => {
+      const certificates = join(folder, 'certs')
+      makeCertificates(certificates)
+      write('acl', 'user ann\ntopic readwrite of-ann\n')
+      const [ours, theirs] = [await freePort(), await freePort()]
+      const file = (port: number): string =>
+        write(
+          `${port}.conf`,
+          [
+            `listener ${port} 127.0.0.1`,
+            `cafile ${certificates}/ca.crt`,
+            `certfile ${certificates}/server.crt`,
+            `keyfile ${certificates}/server.key`,
+            'require_certificate true',
+            'use_identity_as_username true',
+            `acl_file ${folder}/acl`,
+            'user root',
+            '',
+          ].join('\n'),
+        )
+      await start(file(ours))
+      await processes.mosquittoWith(file(theirs))
+      const pair = (name: string) => [
+        '--cert',
+        join(certificates, `${name}.crt`),
+        '--key',
+        join(certificates, `${name}.key`),
+      ]
+      const trusted = ['--cafile', join(certificates, 'ca.crt')]
+      const cases: readonly (readonly [readonly string[], boolean])[] = [
+        [[...trusted, ...pair('ann')], true],
+        [trusted, false],
+        [[...trusted, ...pair('other')], false],
+        [[], false],
+      ]
+      for (const [args, isIn] of cases) {
+        const [here, there] = await Promise.all([ours, theirs].map((port) => pub(port, ...args)))
+        expect([args, here === 0, there === 0]).toEqual([args, isIn, isIn])
+      }
+      // What the name of the certificate may do: a message that is not delivered never reaches its own publisher.
+      for (const port of [ours, theirs]) {
+        const secure = ['-h', '127.0.0.1', '-p', String(port), ...trusted, ...pair('ann')]
+        const args = [...secure, '-t', 'of-ann', '-t', 'of-bob', '-C', '1', '-F', '%t']
+        const sub = processes.run('stdbuf', ['-oL', 'mosquitto_sub', ...args])
+        while (sub.stdout === '') {
+          await pub(port, ...trusted, ...pair('ann'), '-t', 'of-bob', '-m', 'm')
+          await pub(port, ...trusted, ...pair('ann'), '-t', 'of-ann', '-m', 'm')
+        }
+        expect(sub.stdout).toBe('of-ann\n')
+      }
+    })
   },
 )
+
+/** A CA, a server of this machine, ann, and somebody whom another CA names. */
+function makeCertificates(into: string): void {
+  mkdirSync(into)
+  const openssl = (...args: string[]): void =>
+    void execFileSync('openssl', args, { cwd: into, stdio: 'ignore' })
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2']
+  for (const ca of ['ca', 'stranger']) {
+    openssl('req', '-x509', ...key, '-subj', `/CN=${ca}`, '-keyout', `${ca}.key`, '-out', `${ca}.crt`)
+  }
+  const names = ['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']
+  for (const [name, ca] of [
+    ['server', 'ca'],
+    ['ann', 'ca'],
+    ['other', 'stranger'],
+  ] as const) {
+    const by = ['-CA', `${ca}.crt`, '-CAkey', `${ca}.key`]
+    openssl(
+      'req',
+      '-x509',
+      ...key,
+      ...by,
+      '-subj',
+      `/CN=${name}`,
+      ...names,
+      '-keyout',
+      `${name}.key`,
+      '-out',
+      `${name}.crt`,
+    )
+  }
+}
