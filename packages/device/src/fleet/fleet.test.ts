@@ -30,7 +30,7 @@ async function ran(document: object) {
 const HARD = {
   count: 30,
   duration: '1d',
-  network: { loss: '10 %', give_up_after: 3 },
+  network: { loss: '10 %', give_up_after: 2 },
   outages: [
     { at: '4h', for: '5m' },
     { at: '9h', for: '20m' },
@@ -47,8 +47,8 @@ test('with 10 % loss and three broker restarts no reading is lost, and each is a
   expect(readings.acknowledged).toBeLessThanOrEqual(readings.received)
   expect(readings.publishes).toBe(readings.retries + readings.acknowledged)
   // The scenario is hard: connections broke within publishes, and what had come already came again.
-  expect(readings.retries).toBeGreaterThan(5)
-  expect(readings.duplicates).toBeGreaterThan(0)
+  expect(readings.retries).toBeGreaterThan(20)
+  expect(readings.duplicates).toBeGreaterThan(5)
   expect(summary.connections.failed).toBeGreaterThan(30)
   expect(summary.linkDelays).toBeGreaterThan(1000)
   expect(summary.radioOnMsPerDay.mean).toBeGreaterThan(10_000)
