@@ -78,6 +78,11 @@ export abstract class Sender {
     return false
   }
 
+  /** What begins to wait while the socket takes nothing is asked for once it does. */
+  pumpWhenTaken(): void {
+    if (this.output.blocked) this.pumpAgain = true
+  }
+
   /** Sends a packet that is no application message; false when it is larger than the client takes. */
   send(packet: Packet): boolean {
     const size = encodedLength(packet, this.protocolVersion)

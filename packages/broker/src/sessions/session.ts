@@ -99,6 +99,7 @@ export class Session {
       this.send(stored ? ownCopy(delivery, delivery.message) : delivery, now)
       return true
     }
+    this.connection?.pumpWhenTaken()
     return this.enqueue(stored ? ownCopy(delivery, delivery.message.compact()) : delivery)
   }
 

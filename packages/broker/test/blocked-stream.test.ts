@@ -1,0 +1,70 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { Broker, type ByteStream, type StreamOwner } from '@pipit/broker'
+import { encode, type Packet, Parser, type Publish, type QoS } from '@pipit/protocol'
+import { expect, onTestFinished, test } from 'vitest'
+
+/** A stream that takes no bytes at once, as TLS never does: `taken` says that they have gone. */
+class LateStream implements ByteStream {
+  readonly remoteAddress = 'late:1'
+  readonly reusesChunks = false
+  pendingBytes = 0
+  readonly received: Packet[] = []
+  private readonly parser = new Parser({ protocolVersion: 5 })
+  private readonly owner: StreamOwner
+
+  constructor(broker: Broker, clientId: string) {
+    this.owner = broker.accepting(this)
+    this.send({ type: 'CONNECT', protocolVersion: 5, clientId, cleanStart: true, keepAlive: 0 })
+  }
+
+  send(...packets: Packet[]): void {
+    for (const packet of packets) this.owner.onChunk(encode(packet, 5))
+  }
+
+  write(bytes: Uint8Array): boolean {
+    this.pendingBytes += bytes.length
+    this.parser.push(new Uint8Array(bytes))
+    for (let packet = this.parser.next(); packet !== undefined; packet = this.parser.next()) {
+      this.received.push(packet)
+    }
+    return false
+  }
+
+  taken(): void {
+    this.pendingBytes = 0
+    this.owner.onDrain()
+  }
+
+  get messages(): Publish[] {
+    return this.received.filter((packet) => packet.type === 'PUBLISH')
+  }
+
+  pause(): void {}
+  resume(): void {}
+  end(): void {
+    queueMicrotask(() => this.owner.onClose(undefined))
+  }
+  destroy(): void {
+    this.end()
+  }
+}
+
+test.each([1, 2] as const)(
+  'a QoS %i message that comes while the stream is busy goes out once it is not',
+  async (qos: QoS) => {
+    const broker = new Broker()
+    onTestFinished(() => broker.close())
+    const stream = new LateStream(broker, 'late')
+    await turn()
+    stream.taken()
+    stream.send({ type: 'SUBSCRIBE', packetId: 1, subscriptions: [{ topicFilter: 't', qos }] })
+    await turn()
+    // SUBACK has not gone: nothing is in flight whose acknowledgement would bring what waits.
+    broker.publish('t', 'one', { qos })
+    await turn()
+    expect(stream.messages).toEqual([])
+    stream.taken()
+    await turn()
+    expect(stream.messages.map(({ payload }) => String(Buffer.from(payload)))).toEqual(['one'])
+  },
+)
