@@ -234,7 +234,7 @@ function steadfast(port: number, clientId: string): MqttClient {
     clientId,
     version: '5.0',
     cleanStart: false,
-    properties: { sessionExpiryInterval: 3600, receiveMaximum: 1000 },
+    properties: { sessionExpiryInterval: 3600 },
     reconnect: { delayMs: () => 50, retryOn: () => true },
     poisonLimit: 1000,
     keepAlive: 5,

@@ -206,7 +206,7 @@ export class Broker implements RegistryHost {
    *  another password. It happens by itself when a file changes.
    *  @returns a line for each fault: what was in force before still is */
   async reload(): Promise<string[]> {
-    const faults = await this.door.reload()
+    const faults = [...(await this.door.reconfigure(this.options.access)), ...(await this.door.reload())]
     for (const listener of this.listeners) faults.push(...((await listener.reload?.()) ?? []))
     await this.audit?.reopen()
     this.audit?.reloaded({}, faults)
@@ -402,13 +402,13 @@ export class Broker implements RegistryHost {
   }
 
   /** Takes new values of the options that can change while the broker runs: limits, `overflowPolicy`,
-   *  `checkPayloadFormat`, `emptyClientId`, `reasonStrings`, `responseInformation` and `sysInterval`. What is absent
-   *  goes back to its default; other options stay as they are.
+   *  `checkPayloadFormat`, `emptyClientId`, `reasonStrings`, `responseInformation` and `sysInterval`, and with the
+   *  next `reload()` `access`. What is absent goes back to its default; other options stay as they are.
    *  @throws RangeError naming the limit that is wrong; then nothing has changed */
   reconfigure(options: BrokerOptions): void {
     const limits = checkedLimits(options.limits)
     const { overflowPolicy, checkPayloadFormat, emptyClientId, reasonStrings } = options
-    const { responseInformation, sysInterval } = options
+    const { responseInformation, sysInterval, access } = options
     const changed = {
       overflowPolicy,
       checkPayloadFormat,
@@ -416,6 +416,7 @@ export class Broker implements RegistryHost {
       reasonStrings,
       responseInformation,
       sysInterval,
+      access,
     }
     Object.assign(this.limits, limits)
     this.options = { ...this.options, ...changed, limits }

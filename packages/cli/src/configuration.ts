@@ -16,6 +16,7 @@ import type { Command } from 'commander'
 import type { BrokerProgram } from './broker-program.ts'
 import { UsageError } from './command-line.ts'
 import { unsupportedError } from './config.ts'
+import { withAccess } from './doors.ts'
 import { CommandError } from './faults.ts'
 import { isMosquitto, readMosquitto, yamlOf } from './mosquitto-file.ts'
 
@@ -95,7 +96,8 @@ export async function reload(
     const { configuration, settings } = await source.read()
     const { taken, left } = changesBetween(source.settings, settings)
     source.settings = settings
-    broker.reconfigure(configuration.options)
+    const data = broker.options.data ?? './pipit-data'
+    broker.reconfigure(withAccess({ ...configuration.options, data }))
     program.reconfigure(configuration.program)
     broker.audit?.administered('configuration', { taken, left })
     if (listeners !== undefined && configuration.listeners !== undefined) {

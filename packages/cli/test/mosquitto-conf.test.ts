@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { settingsFromYaml } from '@pipit/broker'
 import { connect } from '@pipit/client'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { freePort, noMosquitto, noMosquittoClients, outcome, Processes } from './processes.ts'
+import { freePort, noMosquitto, noMosquittoClients, type Outcome, outcome, Processes } from './processes.ts'
 
 const processes = new Processes()
 let folder = ''
@@ -33,9 +33,13 @@ async function start(file: string, ...args: string[]) {
 
 /** Runs mosquitto_pub and gives its exit code: 0 when the broker took what it was sent. */
 async function pub(port: number, ...args: string[]): Promise<number | string> {
+  return (await published(port, ...args)).code
+}
+
+function published(port: number, ...args: string[]): Promise<Outcome> {
   const topic = args.includes('-t') ? [] : ['-t', 't', '-m', 'm']
   const base = ['-h', '127.0.0.1', '-p', String(port), '-q', '1', ...topic]
-  return (await outcome(processes.run('mosquitto_pub', [...base, ...args]))).code
+  return outcome(processes.run('mosquitto_pub', [...base, ...args]))
 }
 
 describe('pipit config from-mosquitto', () => {
@@ -150,6 +154,29 @@ describe.skipIf(noMosquittoClients !== undefined)(
       running.child.kill('SIGHUP')
       await running.says(/configuration read again/)
       expect(await pub(port, '-u', 'bob', '-P', 'p')).toBe(0)
+    })
+
+    test('SIGHUP: who may come in and do what, as the file says it now; what is wrong changes nothing', async () => {
+      const port = await freePort()
+      const acl = write('acl', 'topic write allowed\n')
+      const says = (text: string) => write('m.conf', `listener ${port} 127.0.0.1\n${text}`)
+      const running = await start(says('allow_anonymous false\n'))
+      const reloaded = async (text: string, times: number) => {
+        says(text)
+        running.child.kill('SIGHUP')
+        await running.says(new RegExp(`(?:configuration read again[^]*){${times}}`))
+      }
+      expect(await pub(port)).not.toBe(0)
+      await reloaded('allow_anonymous true\n', 1)
+      const version5 = ['-V', '5', '-t', 'other', '-m', 'm']
+      expect((await published(port, ...version5)).stderr).toBe('')
+      await reloaded(`allow_anonymous true\nacl_file ${acl}\n`, 2)
+      expect((await published(port, ...version5)).stderr).toMatch(/[Nn]ot authori[sz]ed/)
+      expect((await published(port, '-V', '5', '-t', 'allowed', '-m', 'm')).stderr).toBe('')
+      says('allow_anonymous false\nallow_anonymos true\n')
+      running.child.kill('SIGHUP')
+      await running.says(/the new configuration is not taken: .*did you mean allow_anonymous/, 'stderr')
+      expect((await published(port, '-V', '5', '-t', 'allowed', '-m', 'm')).stderr).toBe('')
     })
 
     test('log_dest file, with its time; opened again on SIGHUP', async () => {

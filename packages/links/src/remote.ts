@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { type Dial, fileStore, type NodeClientOptions, type TlsOptions } from '@pipit/client'
 import { DOWN, type LinkOptions, type LinkTls, notificationTopicOf, remoteClientIdOf } from './options.ts'
 
-/** QoS 1 and 2 messages that may be under way in each direction. */
+/** QoS 1 and 2 messages from the local broker that may be under way. To the remote one no limit is announced but
+ *  that of MQTT: Mosquitto 2.0 sends a restored session more than its client's Receive Maximum, for ever. */
 export const WINDOW = 1000
 
 /** A session that never ends by itself. */
@@ -39,7 +40,7 @@ export function remoteOptions(
     cleanStart: cleanSession,
     bridge: bridgeBit,
     keepAlive,
-    properties: { sessionExpiryInterval: cleanSession ? 0 : FOR_EVER, receiveMaximum: WINDOW },
+    properties: { sessionExpiryInterval: cleanSession ? 0 : FOR_EVER },
     preferFirst: !roundRobin,
     dial,
     reconnect: options.start === 'once' ? false : { delayMs: delayOf(options), retryOn: () => true },

@@ -24,12 +24,12 @@ export interface AccessHost {
 
 /** Who may come in and do what, at a broker or at one of its listeners. */
 export class Access implements RuleSource {
-  readonly options: AccessOptions
+  options: AccessOptions
   acl: Acl | undefined = undefined
-  readonly http: HttpAccess | undefined
+  http: HttpAccess | undefined
   private readonly host: AccessHost
-  private readonly passwords: Passwords | undefined
-  private readonly jwt: JwtAccess | undefined
+  private passwords: Passwords | undefined
+  private jwt: JwtAccess | undefined
   private readonly backoff: Backoff
   private watch: FileWatch | undefined = undefined
 
@@ -58,6 +58,21 @@ export class Access implements RuleSource {
     this.passwords = passwordFile === undefined ? undefined : new Passwords(passwordFile)
     this.jwt = jwt === undefined ? undefined : new JwtAccess(jwt, warn)
     this.http = http === undefined ? undefined : new HttpAccess(http, () => host.now(), warn)
+  }
+
+  /** Takes other options; clients that are in stay, with the rights that they have now.
+   *  @throws as `open`; then the old ones hold */
+  async configure(options: AccessOptions): Promise<void> {
+    const other = await Access.open(options, this.host)
+    other.close()
+    this.close()
+    this.options = options
+    this.acl = other.acl
+    this.passwords = other.passwords
+    this.jwt = other.jwt
+    this.http = other.http
+    this.watch = new FileWatch(this.files, () => void this.reload())
+    this.host.changed(this)
   }
 
   private get files(): string[] {

@@ -140,6 +140,22 @@ export class Doorkeeper {
     return session.rights
   }
 
+  /** Takes other options of the broker's own access.
+   *  @returns a line for each fault, after which the old ones stay in force */
+  async reconfigure(options: AccessOptions | undefined): Promise<string[]> {
+    const { standard } = this
+    if (JSON.stringify(options) === JSON.stringify(standard?.options)) return []
+    if (options === undefined || standard === undefined) {
+      return ['access: that there is any, or none, counts only after a restart']
+    }
+    try {
+      await standard.configure(options)
+      return []
+    } catch (error) {
+      return [`${(error as Error).message} (access stays as it was)`]
+    }
+  }
+
   /** Reads all files again.
    *  @returns a line for each fault, after which what was there stays in force */
   async reload(): Promise<string[]> {
@@ -154,6 +170,8 @@ export class Doorkeeper {
     for (const connection of [...broker.connections]) {
       const { session } = connection
       if (connection.access !== access || session === undefined) continue
+      // Rules where there were none.
+      session.rights ??= session.isTrusted ? undefined : access.rightsOf(session, undefined)
       if (!access.stillKnows(session.username, connection.loginMark)) {
         connection.disconnect(0x87, 'its password is no longer valid')
       }

@@ -142,7 +142,7 @@ const ACCESS: readonly OptionRow[] = rows(
             ['cacheSeconds', count, 600, 'How long keys from a URL are kept.'],
             ['toleranceSeconds', count, 5, 'How far clocks may differ.'],
           ],
-          'restart',
+          'at once',
         ),
       },
       undefined,
@@ -164,14 +164,14 @@ const ACCESS: readonly OptionRow[] = rows(
             ],
             ['cacheSeconds', count, 30, 'How long an answer is remembered.'],
           ],
-          'restart',
+          'at once',
         ),
       },
       undefined,
       'A service that is asked with POST and JSON.',
     ],
   ],
-  'restart',
+  'at once',
 )
 
 const DURABILITY = choice('always', 'interval', 'off')
