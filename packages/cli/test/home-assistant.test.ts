@@ -1,13 +1,15 @@
 import { join } from 'node:path'
 import { connect, type Message, type MqttClient } from '@pipit/client'
 import { discoveryFaults, expanded } from '@pipit/device'
-import { afterAll, afterEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
 import { noMosquitto, Processes, type Running } from './processes.ts'
 
 // The device is the example of the guide, as a process that can be killed.
 const DEVICE = join(import.meta.dirname, '../../../examples/home-assistant.ts')
 
 const processes = new Processes()
+// Each test starts several processes, which takes its time on a busy machine.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 })
 const clients: MqttClient[] = []
 
 afterEach(async () => {
