@@ -105,7 +105,7 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
     const result = resultOf(scene, rounds, retainedWrong)
     if (options.folder === undefined && isFlawless(result) && disk === undefined)
       rmSync(folder, { recursive: true, force: true })
-    else progress?.(`the data folder is ${folder}`)
+    else if (disk === undefined) progress?.(`the data folder is ${folder}`)
     return result
   } catch (error) {
     throw new Error(`round ${round}, data in ${folder}; the broker said: ${broker.output.slice(-3000)}`, {
@@ -115,6 +115,7 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
     for (const each of everyone(scene)) each.stop()
     await broker.kill()
     disk?.unmount()
+    if (disk !== undefined && options.folder === undefined) rmSync(folder, { recursive: true, force: true })
   }
 }
 
