@@ -1,6 +1,12 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { Worker, type WorkerOptions } from '@pipit/bridge'
+import {
+  type Engine,
+  EngineUnavailableError,
+  type NewCommand,
+  Worker,
+  type WorkerOptions,
+} from '@pipit/bridge'
 import { connect, type Message, type NodeClientOptions } from '@pipit/client'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { command, newBroker, newEngine, newFolder, over, until } from './scene.ts'
@@ -136,6 +142,35 @@ describe('Worker', () => {
       await until(async () => (await engine.messages.last('n/late')) !== undefined)
     },
   )
+
+  test('what a worker without its leases had begun another goes on with, and nothing is sent twice', async () => {
+    const { url } = await newBroker()
+    const engine = newEngine()
+    const received = await subscriber(url, 'a/#')
+    // Its leases run out, though it lives and works.
+    const sessions = { ...engine.sessions, extend: () => Promise.reject(new EngineUnavailableError('away')) }
+    const cutOff: Engine = Object.create(engine, { sessions: { value: sessions } })
+    newWorker({ engine: cutOff, broker: { url }, leaseMs: 500 })
+    const commands: NewCommand[] = []
+    const add = async (): Promise<void> => {
+      const one = command({ qos: 2, payload: Buffer.from(String(commands.length)) })
+      commands.push(one)
+      await engine.commands.add([one])
+    }
+    for (let i = 0; i < 20; i++) await add()
+    await over(engine, commands[0]?.id ?? '')
+    newWorker({ engine, broker: { url }, leaseMs: 500 })
+    // Both at work, while sessions go from the one to the other.
+    const until_ = Date.now() + 3_000
+    while (Date.now() < until_) {
+      await add()
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    for (const { id } of commands) expect((await over(engine, id)).state).toBe('acknowledged')
+    await until(() => received.length >= commands.length)
+    const texts = received.map((each) => each.text())
+    expect(texts.sort()).toEqual(commands.map((_, i) => String(i)).sort())
+  }, 120_000)
 
   test('a message with an id is stored once, however often it comes', async () => {
     const { url } = await newBroker()

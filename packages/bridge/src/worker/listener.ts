@@ -86,6 +86,7 @@ export class Listener {
   private async connection(): Promise<boolean> {
     const { engine, broker, lease, filters, share, drains, log } = this.options
     this.journal = new SessionJournal(engine.sessions, lease)
+    this.journal.onLost = () => this.lose()
     this.waiting = []
     this.atMostOnce = 0
     const client = openSession(broker, lease, this.journal)

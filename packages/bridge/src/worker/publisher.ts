@@ -114,6 +114,7 @@ export class Publisher {
       this.recovered.push(recovered)
       this.wake.call()
     }
+    this.journal.onLost = () => this.lose()
     const outcomes = new Outcomes(engine, lease, this.journal, (error) => {
       log(`${lease.session}: ${(error as Error).message}`)
       this.lose()
@@ -127,6 +128,7 @@ export class Publisher {
       this.wake.call()
       return error
     })
+    client.onError((error) => log(`${lease.session}: ${(error as Error).message}`))
     client.onConnect((connected) => this.connected(connected))
     client.onDisconnect(() => this.disconnected())
     try {

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Store } from '@pipit/client'
 import type { Lease, SessionChange, SessionStore } from '../engine/sessions.ts'
-import { BridgeError, EngineUnavailableError } from '../errors.ts'
+import { BridgeError, EngineUnavailableError, LeaseLostError } from '../errors.ts'
 
 /** What stands in the records that the client's journal writes: a message's PUBLISH begins behind its time, and
  *  the last byte of its phase says what it waits for. */
@@ -10,6 +10,8 @@ const PHASE_AT = 2
 const AWAITING_PUBCOMP = 3
 /** How long to wait before a write that failed is tried again, milliseconds. */
 const RETRY_MS = 250
+/** How long a client that is closed by force may have its socket. */
+const LEAVING_MS = 100
 
 /** A message that an earlier process had begun and that has been settled. */
 export interface Recovered {
@@ -30,6 +32,8 @@ export class SessionJournal implements Store {
   command: string | undefined = undefined
   /** Told of each message of an earlier process once it is settled. */
   onRecovered: (recovered: Recovered) => void = () => {}
+  /** Told when somebody else holds the session: its client has to end. */
+  onLost: () => void = () => {}
   private readonly sessions: SessionStore
   private readonly lease: Lease
   private pending: SessionChange[] = []
@@ -143,6 +147,13 @@ export class SessionJournal implements Store {
     await this.commit()
   }
 
+  /** The client goes on when its store fails. It must not here: what it would send next is the new holder's to send.
+   *  So it hears of it once its connection is gone. */
+  private async lose(): Promise<void> {
+    this.onLost()
+    await pause(LEAVING_MS)
+  }
+
   private async abandoned(): Promise<never> {
     await this.writing?.catch(() => {})
     throw new BridgeError('ABANDONED', 'the session has been left')
@@ -174,6 +185,7 @@ export class SessionJournal implements Store {
       try {
         return await this.sessions.write(this.lease, changes)
       } catch (error) {
+        if (error instanceof LeaseLostError) await this.lose()
         if (!(error instanceof EngineUnavailableError) || this.isAbandoned) throw error
         await pause(RETRY_MS)
       }
