@@ -1,7 +1,11 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { connect, type Message, type MqttClient } from '@pipit/client'
 import { afterEach, describe, expect, test } from 'vitest'
 import { Link, type LinkOptions } from '../src/index.ts'
-import { Mosquitto, noMosquitto } from './mosquitto.ts'
+import { freePort, Mosquitto, noMosquitto } from './mosquitto.ts'
 
 const brokers: Mosquitto[] = []
 const clients: MqttClient[] = []
@@ -218,6 +222,48 @@ describe.skipIf(noMosquitto !== undefined)(`Link (${noMosquitto ?? 'between two 
     await log.says(/is lost/)
     await there.run()
     expect(made.metrics().connected).toBe(false)
+  })
+
+  test('TLS and credentials; a name that is not in the certificate only with anyName', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'pipit-links-tls-'))
+    try {
+      const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
+      const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2']
+      const name = ['-subj', '/CN=broker', '-addext', 'subjectAltName=DNS:broker.example']
+      execFileSync('openssl', ['req', '-x509', ...curve, ...name, '-keyout', key, '-out', cert], {
+        stdio: 'ignore',
+      })
+      const passwords = join(folder, 'passwords')
+      writeFileSync(passwords, 'ann:secret\n')
+      execFileSync('mosquitto_passwd', ['-U', passwords])
+      const port = await freePort()
+      const [here, there] = [
+        await broker(),
+        await broker(
+          `password_file ${passwords}`,
+          `listener ${port} 127.0.0.1`,
+          `certfile ${cert}`,
+          `keyfile ${key}`,
+        ),
+      ]
+      const addresses = [`127.0.0.1:${port}`]
+      const who = { remoteUsername: 'ann', remotePassword: 'secret', restartSeconds: 1 }
+      const strict = link(here, there, { name: 'strict', addresses, tls: { ca: cert }, ...who })
+      await strict.log.says(/does not match certificate's altnames/)
+      const { log } = link(here, there, { addresses, tls: { ca: cert, anyName: true }, ...who })
+      await log.says(/connected to/)
+      const wrong = { ...who, remotePassword: 'wrong' }
+      const refused = link(here, there, {
+        name: 'wrong',
+        addresses,
+        tls: { ca: cert, anyName: true },
+        ...wrong,
+      })
+      await refused.log.says(/(refused|closed) the connection/)
+      expect([strict.link, refused.link].map((each) => each.metrics().connected)).toEqual([false, false])
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
   })
 
   test('a message that is too large is dropped with a word, and the next one goes', async () => {
