@@ -1,5 +1,6 @@
-import { argon2, createHash, pbkdf2, randomBytes, timingSafeEqual } from 'node:crypto'
+import { createHash, pbkdf2, randomBytes, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
+import { HashWorker } from './hash-worker.ts'
 
 /** Which form a password is kept in: argon2id, Mosquitto 2's PBKDF2 (`$7$`), or Mosquitto 1's salted SHA-512 (`$6$`). */
 export type PasswordForm = 'argon2id' | 'sha512-pbkdf2' | 'sha512'
@@ -96,6 +97,9 @@ type Recipe = PasswordHash extends infer Kept
     : never
   : never
 
+/** One thread for all brokers of the process, as Node's own are. */
+let worker: HashWorker | undefined
+
 async function derive(password: Uint8Array, recipe: Recipe, length: number): Promise<Buffer> {
   const { salt } = recipe
   switch (recipe.form) {
@@ -106,7 +110,8 @@ async function derive(password: Uint8Array, recipe: Recipe, length: number): Pro
     case 'argon2id': {
       const { memory, passes, parallelism } = recipe
       const parameters = { message: password, nonce: salt, tagLength: length, memory, passes, parallelism }
-      return promisify(argon2)('argon2id', parameters)
+      worker ??= new HashWorker()
+      return worker.hash(parameters)
     }
   }
 }
