@@ -1,12 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Message, MqttClient } from '@pipit/client'
+import { type Message, type MqttClient, RequestRefusedError } from '@pipit/client'
 import type { MessageProperties } from '../engine/commands.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { NewMessage } from '../engine/messages.ts'
 import type { Lease } from '../engine/sessions.ts'
 import { EngineUnavailableError } from '../errors.ts'
 import { type BrokerOptions, openSession } from './connection.ts'
-import type { Log } from './log.ts'
+import { complain, type Log } from './log.ts'
 import { SessionJournal } from './session-journal.ts'
 import { ID_PROPERTY } from './verdicts.ts'
 import { Wake } from './wake.ts'
@@ -29,6 +29,8 @@ const BATCH = 1_000
 const QOS0_WAITING = 10_000
 const RETRY_MS = 250
 const REOPEN_MS = 1_000
+/** How long to wait after the broker has refused all filters. */
+const REFUSED_MS = 30_000
 
 /** Stores what comes over one MQTT session. A message is acknowledged to the broker once it is stored, and the
  *  Packet Identifier of a QoS 2 message is stored in the same commit: a copy of it is then known as such. */
@@ -91,7 +93,7 @@ export class Listener {
     this.atMostOnce = 0
     const client = openSession(broker, lease, this.journal)
     this.client = client
-    client.onError((error) => log(`${lease.session}: ${(error as Error).message}`))
+    client.onError((error) => complain(log, lease.session, error))
     // Before the connection is there: a session that was kept brings messages at once.
     client.onMessage((message) => this.take(message), { acknowledge: 'manual' })
     let isClosed = false
@@ -103,10 +105,7 @@ export class Listener {
     const wanted = filters.map((filter) => (share === undefined ? filter : `$share/${share}/${filter}`))
     try {
       if (drains) return await this.drain(client, wanted)
-      client
-        // What is retained was stored when it was published.
-        .subscribe(wanted, { qos: 2, retainHandling: 1 })
-        .catch((error: unknown) => log(`${lease.session}: ${(error as Error).message}`))
+      void this.subscribe(client, wanted)
       while (!isClosed && !this.isLost && !this.isStopping) await this.wake.wait(REOPEN_MS)
       if (isClosed && !this.isLost) throw (await ended) ?? new Error('the connection has ended')
       // What has come is stored and acknowledged; the rest waits in the session for the next holder.
@@ -115,6 +114,24 @@ export class Listener {
     } finally {
       this.journal.abandon()
       await client.close(this.isLost ? { force: true } : { timeoutMs: 2_000 }).catch(() => {})
+    }
+  }
+
+  /** Subscribes, again and again until it has worked: a connection may end in between. */
+  private async subscribe(client: MqttClient, wanted: readonly string[]): Promise<void> {
+    const { lease, log } = this.options
+    while (client.state !== 'closed' && client.state !== 'closing') {
+      try {
+        // What is retained was stored when it was published.
+        const { granted } = await client.subscribe(wanted, { qos: 2, retainHandling: 1 })
+        for (const [filter, code] of granted) {
+          if (code >= 0x80) log(`${lease.session}: the broker does not let it listen to ${filter}`)
+        }
+        return
+      } catch (error) {
+        complain(log, lease.session, error)
+        await pause(error instanceof RequestRefusedError ? REFUSED_MS : RETRY_MS)
+      }
     }
   }
 

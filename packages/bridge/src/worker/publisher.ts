@@ -5,7 +5,7 @@ import type { Engine } from '../engine/engine.ts'
 import type { Lease } from '../engine/sessions.ts'
 import { EngineUnavailableError } from '../errors.ts'
 import { type BrokerOptions, openSession } from './connection.ts'
-import type { Log } from './log.ts'
+import { complain, type Log } from './log.ts'
 import { Outcomes } from './outcomes.ts'
 import { type Recovered, SessionJournal } from './session-journal.ts'
 import { again, delivered, failed, publishProperties } from './verdicts.ts'
@@ -128,7 +128,7 @@ export class Publisher {
       this.wake.call()
       return error
     })
-    client.onError((error) => log(`${lease.session}: ${(error as Error).message}`))
+    client.onError((error) => complain(log, lease.session, error))
     client.onConnect((connected) => this.connected(connected))
     client.onDisconnect(() => this.disconnected())
     try {
