@@ -151,7 +151,7 @@ function found(...candidates: string[]): string | undefined {
 
 // Debian keeps the broker where a user's PATH does not look.
 const mosquitto = found('mosquitto', '/usr/sbin/mosquitto')
-const MOSQUITTO = mosquitto ?? 'mosquitto'
+export const MOSQUITTO = mosquitto ?? 'mosquitto'
 /** Why tests with Debian's clients are skipped; undefined where they are installed. */
 export const noMosquittoClients =
   found('mosquitto_pub') === undefined || found('mosquitto_sub') === undefined
