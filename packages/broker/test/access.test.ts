@@ -3,7 +3,7 @@ import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect as connectSocket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type AccessOptions, Broker, hashPassword, type Logger } from '@pipit/broker'
@@ -397,6 +397,22 @@ describe('strangers', () => {
     }
     expect(await hello(4000)).toBe(0)
     expect(await hello(5000)).toBeUndefined()
+  })
+
+  test('an HTTP request whose headers do not end is answered with 431', async () => {
+    const broker = new Broker()
+    const { port } = await broker.listenWebSocket({ port: 0 })
+    const socket = connectSocket(port, '127.0.0.1')
+    let answer = ''
+    socket
+      .on('error', () => undefined)
+      .on('data', (chunk) => {
+        answer += String(chunk)
+      })
+    socket.write(`GET /mqtt HTTP/1.1\r\nHost: x\r\nX-Long: ${'x'.repeat(20_000)}`)
+    await once(socket, 'close')
+    expect(answer).toMatch(/^HTTP\/1\.1 431 /)
+    await broker.close()
   })
 
   test('a WebSocket message that does not end is not kept', async () => {

@@ -185,6 +185,14 @@ describe('a wrong case', () => {
     await log.says(/^client at 127\.0\.0\.1:\d+: closed: it does not speak TLS, which this port does/)
   })
 
+  test('a handshake that does not go on', async () => {
+    const { port, log } = await start({ ...SERVER, handshakeTimeoutMs: 100 })
+    const socket = connectPlain(port, '127.0.0.1')
+    socket.write(Buffer.from('1603010200', 'hex'))
+    await once(socket, 'close')
+    await log.says(/its TLS handshake was not done in time/)
+  })
+
   test('plain HTTP to the wss port', async () => {
     const { wss, log } = await start(SERVER)
     const socket = connectPlain(wss, '127.0.0.1')

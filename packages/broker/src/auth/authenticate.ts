@@ -29,9 +29,10 @@ export type Authenticate = (
 
 export type Access = 'publish' | 'subscribe' | 'receive'
 
-/** Decides what a client may do with a Topic Name or, to subscribe, a Topic Filter. What it says about publishing is
- *  remembered by connection and topic. It may take its time about `publish` and `subscribe`, and answers at once
- *  about `receive`, which is asked for many messages in a row. A rejection is a no. */
+/** Decides what a client can do with a Topic Name or, to subscribe, a Topic Filter. What it says about publishing is
+ *  remembered by connection and topic, what it says about receiving by session and topic, until `broker.rulesChanged()`.
+ *  It may take its time about `publish` and `subscribe`, and answers at once about `receive`, which is asked before each
+ *  delivery that is not remembered. A rejection is a no. */
 export type Authorize = (
   client: { readonly clientId: string; readonly username: string | undefined },
   access: Access,
