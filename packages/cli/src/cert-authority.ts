@@ -1,6 +1,6 @@
 // @peculiar/x509 needs it, and does not bring it.
 import 'reflect-metadata'
-import { randomBytes, webcrypto } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
@@ -27,8 +27,8 @@ import {
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 const DAY_MS = 86_400_000
 
-type Keys = webcrypto.CryptoKeyPair
-type Key = webcrypto.CryptoKey
+type Keys = Awaited<ReturnType<typeof newKeys>>
+type Key = Keys['privateKey']
 
 /** What a certificate is to be. */
 export interface CertificateWish {
@@ -53,7 +53,7 @@ export class CertAuthority {
     const [crt, key] = [join(folder, 'ca.crt'), join(folder, 'ca.key')]
     if (existsSync(crt) && existsSync(key)) {
       const pem = PemConverter.decodeFirst(await readFile(key, 'utf8'))
-      const imported = await webcrypto.subtle.importKey('pkcs8', pem, ALGORITHM, true, ['sign'])
+      const imported = await crypto.subtle.importKey('pkcs8', pem, ALGORITHM, true, ['sign'])
       const certificate = new X509Certificate(await readFile(crt, 'utf8'))
       return { authority: new CertAuthority(folder, certificate, imported), existed: true }
     }
@@ -138,8 +138,9 @@ export class CertAuthority {
   }
 }
 
-async function newKeys(): Promise<Keys> {
-  return (await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])) as Keys
+// Its type is that of the platform's own `crypto`, which the certificates' library takes.
+function newKeys() {
+  return crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])
 }
 
 /** A day back, for clocks that are behind. */
@@ -162,7 +163,7 @@ function nameOf(commonName: string): JsonName {
 
 /** Only the owner reads keys. */
 async function write(folder: string, file: string, certificate: X509Certificate, key: Key): Promise<void> {
-  const pkcs8 = await webcrypto.subtle.exportKey('pkcs8', key)
+  const pkcs8 = await crypto.subtle.exportKey('pkcs8', key)
   const keyFile = join(folder, `${file}.key`)
   await writeFile(keyFile, `${PemConverter.encode(pkcs8, 'PRIVATE KEY')}\n`, { mode: 0o600 })
   await chmod(keyFile, 0o600)
