@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { mkdirSync, readdirSync, realpathSync, rmSync } from 'node:fs'
+import { mkdirSync, readdirSync, realpathSync, rmdir, rmSync } from 'node:fs'
 import { createServer, connect as dial, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -27,13 +27,14 @@ export class Nudges {
     // A socket's path holds about 100 bytes, which a data folder's may well exceed.
     const name = createHash('sha256').update(realpathSync(file)).digest('hex').slice(0, 16)
     this.folder = join(tmpdir(), `pipit-bridge-${name}`)
-    mkdirSync(this.folder, { recursive: true, mode: 0o700 })
     this.path = join(this.folder, `${process.pid}-${randomUUID().slice(0, 8)}.sock`)
     this.server = createServer((socket) => this.join(socket))
-    this.server.on('error', () => {})
-    // Others are looked for once they can find us: of two that begin at once, one finds the other.
-    this.server.listen(this.path, () => this.connect())
+    this.server.on('error', (error: NodeJS.ErrnoException) => {
+      // Who closed last took the folder away in between.
+      if (error.code === 'ENOENT') this.listen()
+    })
     this.server.unref()
+    this.listen()
   }
 
   /** Tells the others, once a turn. */
@@ -43,8 +44,17 @@ export class Nudges {
   }
 
   close(): void {
-    this.server.close()
     for (const peer of this.peers) peer.destroy()
+    this.server.close(() => {
+      // The last one leaves nothing behind.
+      rmdir(this.folder, () => {})
+    })
+  }
+
+  private listen(): void {
+    mkdirSync(this.folder, { recursive: true, mode: 0o700 })
+    // Others are looked for once they can find us: of two that begin at once, one finds the other.
+    this.server.listen(this.path, () => this.connect())
   }
 
   private flush(): void {
