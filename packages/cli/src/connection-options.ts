@@ -1,4 +1,5 @@
-import type { ClientOptions, CloseOptions, Version } from '@pipit/client'
+import { readFileSync } from 'node:fs'
+import type { CloseOptions, NodeClientOptions, TlsOptions, Version } from '@pipit/client'
 import { type QoS, returnCodeFor } from '@pipit/protocol'
 import { type Command, Option } from 'commander'
 import { UsageError, whole } from './command-line.ts'
@@ -14,6 +15,10 @@ export interface ConnectionOptions {
   readonly idPrefix?: string
   readonly username?: string
   readonly pw?: string
+  readonly cafile?: string
+  readonly cert?: string
+  readonly key?: string
+  readonly insecure?: true
   readonly protocolVersion: string
   readonly keepalive: number
   readonly disableCleanSession?: true
@@ -41,8 +46,15 @@ export const VERSIONS: Readonly<Record<string, Version>> = {
 export function addConnectionOptions(command: Command): Command {
   return command
     .option('-h, --host <host>', 'the broker', 'localhost')
-    .option('-p, --port <port>', 'its port (default: 1883)', whole(1, 65535))
-    .option('-L, --url <url>', 'all in one: mqtt://[user[:password]@]host[:port]/topic')
+    .option('-p, --port <port>', 'its port (default: 1883, with TLS 8883)', whole(1, 65535))
+    .option(
+      '-L, --url <url>',
+      'all in one: mqtt:// or mqtts://[user[:password]@]host[:port]/topic, or ws:// or wss:// with the path of the WebSocket',
+    )
+    .option('--cafile <file>', 'TLS, and the PEM file of the authorities to trust')
+    .option('--cert <file>', 'the PEM file of a certificate to show to the broker; with --key')
+    .option('--key <file>', 'the PEM file of its key')
+    .option('--insecure', "TLS without checking the broker's certificate: for tests")
     .option('-i, --id <id>', 'client identifier (default: one is made up)')
     .option('-I, --id-prefix <prefix>', 'client identifier: this and the process id')
     .option('-u, --username <name>', 'user name')
@@ -87,7 +99,7 @@ export interface Connection {
   readonly topic: string | undefined
   readonly version: Version
   readonly properties: GivenProperties
-  readonly connect: ClientOptions
+  readonly connect: NodeClientOptions
   readonly close: CloseOptions
 }
 
@@ -96,7 +108,9 @@ export interface Connection {
 export function readConnection(given: ConnectionOptions, sends: readonly PropertyPacket[]): Connection {
   const fromUrl = given.url === undefined ? undefined : readUrl(given.url)
   const host = fromUrl?.host ?? given.host
-  const port = fromUrl?.port ?? given.port ?? 1883
+  const tls = readTls(given, fromUrl?.scheme ?? 'mqtt')
+  const scheme = tls === undefined ? (fromUrl?.scheme ?? 'mqtt') : secured(fromUrl?.scheme ?? 'mqtt')
+  const port = fromUrl?.port ?? given.port ?? PORTS[scheme]
   const properties = readProperties(
     (given.property ?? []).map((words) => JSON.parse(words) as string[]),
     sends,
@@ -112,7 +126,7 @@ export function readConnection(given: ConnectionOptions, sends: readonly Propert
   }
   return {
     target: { host, port },
-    url: `mqtt://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    url: `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}${fromUrl?.path ?? ''}`,
     topic: fromUrl?.topic,
     version,
     properties,
@@ -124,6 +138,7 @@ export function readConnection(given: ConnectionOptions, sends: readonly Propert
       keepAlive: given.keepalive,
       ...session(given, clientId, properties),
       will: will(given, properties),
+      ...(tls !== undefined && { tls }),
     },
     close: Object.keys(properties.disconnect).length === 0 ? {} : { properties: properties.disconnect },
   }
@@ -166,19 +181,57 @@ function will(given: ConnectionOptions, { will: properties }: GivenProperties) {
   }
 }
 
+type Scheme = 'mqtt' | 'mqtts' | 'ws' | 'wss'
+
+const PORTS: Readonly<Record<Scheme, number>> = { mqtt: 1883, mqtts: 8883, ws: 80, wss: 443 }
+
+/** What TLS is given, or undefined where nothing asks for it. */
+function readTls(given: ConnectionOptions, scheme: Scheme): TlsOptions | undefined {
+  const { cafile, cert, key, insecure } = given
+  const wanted = cafile ?? cert ?? key ?? insecure
+  if (wanted === undefined && secured(scheme) !== scheme) return undefined
+  if ((cert === undefined) !== (key === undefined)) throw new UsageError('--cert and --key go together')
+  return {
+    ...(cafile !== undefined && { ca: pem('--cafile', cafile) }),
+    ...(cert !== undefined && { cert: pem('--cert', cert) }),
+    ...(key !== undefined && { key: pem('--key', key) }),
+    ...(insecure === true && { rejectUnauthorized: false }),
+  }
+}
+
+function secured(scheme: Scheme): Scheme {
+  return scheme === 'mqtt' ? 'mqtts' : scheme === 'ws' ? 'wss' : scheme
+}
+
+function pem(option: string, path: string): Buffer {
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    throw new UsageError(`${option}: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
 function readUrl(text: string) {
-  const form = 'it takes mqtt://[user[:password]@]host[:port]/topic'
+  const form = 'it takes mqtt:// or mqtts://[user[:password]@]host[:port]/topic, ws:// or wss://'
   const url = URL.parse(text)
   if (url === null || url.hostname === '') throw new UsageError(`-L is ${JSON.stringify(text)}; ${form}`)
-  if (url.protocol !== 'mqtt:') throw new UsageError(`-L: the scheme is ${url.protocol}//; ${form}`)
+  const scheme = url.protocol.slice(0, -1)
+  if (!isScheme(scheme)) throw new UsageError(`-L: the scheme is ${scheme}://; ${form}`)
+  const isWebSocket = scheme.startsWith('ws')
   const topic = decodeURIComponent(`${url.pathname}${url.hash}`.replace(/^\//, ''))
   return {
+    scheme,
     host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
     port: url.port === '' ? undefined : Number(url.port),
     username: url.username === '' ? undefined : decodeURIComponent(url.username),
     password: url.password === '' ? undefined : decodeURIComponent(url.password),
-    topic: topic === '' ? undefined : topic,
+    topic: topic === '' || isWebSocket ? undefined : topic,
+    path: isWebSocket ? `${url.pathname}${url.search}` : undefined,
   }
+}
+
+function isScheme(text: string): text is Scheme {
+  return Object.hasOwn(PORTS, text)
 }
 
 /** The exit code that mosquitto_pub and mosquitto_sub give a refused connection: the CONNACK's own code,

@@ -62,6 +62,9 @@ export function connectFault(
   return new CommandError(`cannot connect to ${where}: ${oneLine(chain[0]?.message)}`)
 }
 
+const UNKNOWN_AUTHORITY =
+  'has a certificate of an authority that is not known; name the file of the authority with --cafile'
+
 const SYSTEM_FAULTS: Readonly<Record<string, (where: string, host: string) => string>> = {
   ECONNREFUSED: (where) =>
     `no broker answers at ${where} (connection refused); start one with \`pipit broker\`, or name another with -h and -p`,
@@ -71,6 +74,15 @@ const SYSTEM_FAULTS: Readonly<Record<string, (where: string, host: string) => st
   ENETUNREACH: (where) => `there is no way to ${where} (network unreachable)`,
   ETIMEDOUT: (where) => `no answer from ${where} in time`,
   TIMEOUT: (where) => `no answer from ${where} in time; is it an MQTT broker?`,
+  DEPTH_ZERO_SELF_SIGNED_CERT: (where) => `${where} ${UNKNOWN_AUTHORITY}`,
+  SELF_SIGNED_CERT_IN_CHAIN: (where) => `${where} ${UNKNOWN_AUTHORITY}`,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: (where) => `${where} ${UNKNOWN_AUTHORITY}`,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: (where) => `${where} ${UNKNOWN_AUTHORITY}`,
+  CERT_HAS_EXPIRED: (where) => `the certificate of ${where} has expired`,
+  ERR_TLS_CERT_ALTNAME_INVALID: (where, host) =>
+    `the certificate of ${where} is not for the name ${JSON.stringify(host)}; use a name that it is for`,
+  ERR_SSL_WRONG_VERSION_NUMBER: (where) => `${where} does not speak TLS; is it the port for plain MQTT?`,
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: (where) => `${where} does not speak TLS; is it the port for plain MQTT?`,
   ECONNRESET: (where) => `${where} closed the connection before it was accepted; is it an MQTT broker?`,
 }
 

@@ -313,3 +313,37 @@ describe.skipIf(noMosquittoClients !== undefined)(`Mosquitto's clients ${noMosqu
     await log.says(/its pre-shared key/)
   })
 })
+
+describe('pipit pub and pipit sub over TLS', () => {
+  const ca = (): string[] => ['--cafile', at('ca.crt')]
+  const pub = (...args: string[]) => processes.done(['pub', '-t', 'x', '-m', 'hello', ...args])
+
+  test('with a certificate of their own, and through a WebSocket', async () => {
+    const { port, wss } = await start({ ...WITH_CLIENTS, identityAsUsername: true })
+    const own = ['--cert', at('sensor_1.crt'), '--key', at('sensor_1.key'), ...ca()]
+    const listening = processes.pipit(['sub', '-p', `${port}`, '-t', 'x', '-C', '2', '-d', ...own])
+    await listening.says(/subscribed to/, 'stderr')
+    expect(await pub('-L', `mqtts://localhost:${port}`, ...own)).toMatchObject({ code: 0, stderr: '' })
+    expect(await pub('-L', `wss://localhost:${wss}/mqtt`, '-q', '1', ...own)).toMatchObject({
+      code: 0,
+      stderr: '',
+    })
+    expect(await listening.ended).toBe(0)
+    expect(listening.stdout).toBe('hello\nhello\n')
+  })
+
+  test('what is wrong is said, and what would be right', async () => {
+    const { port } = await start(SERVER)
+    const unknown = await pub('-L', `mqtts://localhost:${port}`)
+    expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining('with --cafile') })
+    expect(await pub('-L', `mqtts://localhost:${port}`, '--insecure')).toMatchObject({ code: 0 })
+    const half = await pub('-p', `${port}`, '--cert', at('sensor_1.crt'))
+    expect(half.stderr).toContain('--cert and --key go together')
+    const missing = await pub('-p', `${port}`, '--cafile', at('nothing.crt'))
+    expect(missing.stderr).toMatch(/--cafile: ENOENT.*nothing\.crt/)
+    const broker = new Broker()
+    ends.push(() => broker.close())
+    const plain = await broker.listen({ port: 0 })
+    expect((await pub('-p', `${plain.port}`, ...ca())).stderr).toContain('closed the connection')
+  })
+})
