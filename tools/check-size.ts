@@ -10,7 +10,7 @@ import sizeLimit from 'size-limit'
 import { PAGE_CLIENT, pageBuild } from './browser/bundle.ts'
 
 /** Bytes after gzip. The goal is 16,000; what there is must not grow meanwhile. */
-const BUDGET = 18_650
+const BUDGET = 16_760
 const GOAL = 16_000
 
 interface Manifest {

@@ -249,9 +249,7 @@ describe.skipIf(!hasChromium)('The client in Chromium', () => {
       return said
     }, url)
     expect(codes).toEqual(
-      ['durability', 'pings', 'requests'].map(
-        (part) => `NOT_SUPPORTED: add ${part} of @pipit/client/${part} to the option parts`,
-      ),
+      ['durability', 'pings', 'requests'].map((part) => `NOT_SUPPORTED: NOT_SUPPORTED ${part}`),
     )
   })
 

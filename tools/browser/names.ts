@@ -2,12 +2,8 @@
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseSync } from 'rolldown/utils'
-
-/** A node of a syntax tree, as far as it is looked at. */
-interface Node {
-  readonly type: string
-  readonly [key: string]: unknown
-}
+import { markPrivates } from './privates.ts'
+import { type Node, nameOf, Shapes, visit } from './shapes.ts'
 
 /** Classes that a page holds instances of: their members that are not private keep their names. */
 const PUBLIC_CLASS = /^(MqttClient|Message|Messages)$|Error$/
@@ -15,25 +11,33 @@ const PUBLIC_CLASS = /^(MqttClient|Message|Messages)$|Error$/
 const DESCRIBES_OTHERS = /telemetry|store\/|transport\/(stream|websocket)|page-timers|property-table/
 const INTERNAL = /^\*[^*]*@internal/
 
-/** The names among `names` that nobody else reads: no type for the page's user names them (options, results),
- *  nor one of the page's own objects, no string does, no object of the platform has them, no class for the page
- *  shows them.
+/** A short name for each of `names` that nobody else reads: no type for the page's user names them (options,
+ *  results), nor one of the page's own objects, no string does, no object of the platform has them, no class for
+ *  the page shows them. Names that no object has both get the same one: gzip packs fifty names better than five
+ *  hundred.
+ *  @param names of properties, with how often each is used
  *  @param folder of the packages */
-export function ownNames(names: readonly string[], folder: string): string[] {
+export function shortNames(names: ReadonlyMap<string, number>, folder: string): Record<string, string> {
   const kept = platformNames()
   const exported = exportedNames(folder)
+  const shapes = new Shapes()
   for (const source of globSync('{client,protocol}/src/**/*.ts', { cwd: folder })) {
     if (source.endsWith('.test.ts')) continue
-    const text = readFileSync(join(folder, source), 'utf8')
+    const text = markPrivates(readFileSync(join(folder, source), 'utf8'))
     const { program, comments } = parseSync(source, text, { lang: 'ts' })
     const internal = comments.filter(({ value }) => INTERNAL.test(value)).map(({ end }) => end)
     // A member is internal when nothing but space is between that comment and it.
     const isInternal = (start: number) =>
       internal.some((end) => end <= start && text.slice(end, start).trim() === '')
     const isShown = (name: string) => exported.has(name) || DESCRIBES_OTHERS.test(source)
-    for (const statement of program.body as unknown as Node[]) collect(statement, kept, isShown, isInternal)
+    for (const statement of program.body as unknown as Node[]) {
+      collect(statement, kept, isShown, isInternal)
+      visit(statement, (node) => shapes.add(node))
+    }
   }
-  return names.filter((name) => !kept.has(name))
+  const own = [...names.keys()].filter((name) => !kept.has(name))
+  own.sort((one, other) => names.get(other)! - names.get(one)!)
+  return shapes.shorten(own, kept)
 }
 
 /** Every word of the module that says what the page's user may name. */
@@ -63,21 +67,24 @@ function collect(
   }
 }
 
-function nameOf(key: unknown): string {
-  return (key as { name?: string } | null)?.name ?? ''
-}
-
-function visit(node: Node, see: (node: Node) => void): void {
-  see(node)
-  for (const value of Object.values(node)) {
-    for (const child of Array.isArray(value) ? value : [value]) {
-      if (typeof (child as Node | null)?.type === 'string') visit(child as Node, see)
-    }
-  }
-}
-
-/** Objects of Node that the page's client does not use, and ways to make HTML of a string. */
-const NOT_USED: ReadonlySet<string> = new Set(['Buffer', 'console', 'process'])
+/** The objects of the platform that the page's client and its parts use. */
+const USED = [
+  ...[
+    'AbortController',
+    'Array',
+    'ArrayBuffer',
+    'Error',
+    'JSON',
+    'Map',
+    'Math',
+    'Number',
+    'Object',
+    'Promise',
+  ],
+  ...['RegExp', 'Set', 'String', 'Symbol', 'TextDecoder', 'TextEncoder', 'URL', 'Uint8Array', 'DataView'],
+  ...['AbortSignal', 'Blob', 'crypto', 'performance', 'WebSocket', 'MessageEvent', 'CloseEvent'],
+]
+/** Ways to make HTML of a string. */
 const HTML_OF_STRINGS = ['anchor', 'big', 'blink', 'bold', 'fixed', 'link', 'small', 'strike', 'sub', 'sup']
 
 /** What the objects of the platform have: those of Node, which are a page's too as far as both are used. */
@@ -94,9 +101,8 @@ function platformNames(): Set<string> {
     const { prototype } = object as { prototype?: unknown }
     add(prototype)
   }
-  for (const name of Object.getOwnPropertyNames(globalThis)) {
-    if (!NOT_USED.has(name)) add((globalThis as Record<string, unknown>)[name])
-  }
+  for (const name of USED) add((globalThis as Record<string, unknown>)[name])
+  for (const name of Object.getOwnPropertyNames(globalThis)) names.add(name)
   for (const name of HTML_OF_STRINGS) names.delete(name)
   add(crypto.subtle)
   add([][Symbol.iterator]())
