@@ -5,6 +5,7 @@ import type { DropReason } from '../metrics/ledger.ts'
 import type { Limits } from '../options.ts'
 import { Delivery } from '../routing/delivery.ts'
 import type { Message } from '../routing/message.ts'
+import type { Router } from '../routing/router.ts'
 import type { SharedGroup } from '../routing/shared.ts'
 import type { Journal } from '../storage/journal.ts'
 import { DeliveryQueue, type QueueTotals } from './queue.ts'
@@ -21,6 +22,8 @@ export interface SessionHost {
   readonly overflowPolicy: OverflowPolicy
   /** Where sessions that outlive their connection are written; undefined: nowhere. */
   readonly journal: Journal | undefined
+  /** Says who gets messages of a topic; it is undefined where everyone does. */
+  readonly router: Pick<Router, 'mayReceive'>
   dropped(clientId: string, topic: string, reason: DropReason): void
   now(): number
 }
@@ -110,7 +113,17 @@ export class Session {
     while (this.resend !== undefined && connection.mayPump() && this.resendNext(connection, now));
     const queue = this.waiting
     if (queue === undefined || this.resend !== undefined) return
-    while (queue.length > 0 && this.outbound.canBegin && connection.mayPump()) this.send(queue.shift()!, now)
+    while (queue.length > 0 && this.outbound.canBegin && connection.mayPump()) {
+      const delivery = queue.shift()!
+      // Rules may have changed since it was queued, and the session may be another user's now.
+      if (this.mayReceive(delivery)) this.send(delivery, now)
+      else this.drop(delivery, 'not authorised')
+    }
+  }
+
+  private mayReceive({ message }: Delivery): boolean {
+    const { mayReceive } = this.host.router
+    return mayReceive === undefined || mayReceive(this, message.topic)
   }
 
   /** Begins a connection: what is unacknowledged goes out again in its order [MQTT-4.4.0-1]. */
@@ -232,10 +245,11 @@ export class Session {
       if (this.outbound.quota.available === 0) return false
       const delivery = this.outbound.message(packetId)!
       this.outbound.quota.take()
-      if (connection.fits(delivery)) connection.sendPublish(delivery, packetId, true, now)
+      const mayReceive = this.mayReceive(delivery)
+      if (mayReceive && connection.fits(delivery)) connection.sendPublish(delivery, packetId, true, now)
       else {
         this.outbound.forget(packetId)
-        this.drop(delivery, 'too large')
+        this.drop(delivery, mayReceive ? 'too large' : 'not authorised')
       }
     }
     this.resend!.shift()
