@@ -293,7 +293,7 @@ export class Connection extends Sender implements StreamOwner {
   finish(why: string): void {
     if (this.closed) return
     this.closed = true
-    if (!this.output.empty) this.output.flush()
+    this.output.flushAll()
     this.output.discard()
     this.stream.end()
     this.broker.connectionEnded(this, why)

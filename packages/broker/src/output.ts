@@ -121,6 +121,12 @@ export class Output {
     return taken
   }
 
+  /** Hands over what there is, also to a stream that is behind: it ends. */
+  flushAll(): void {
+    this.blocked = false
+    if (!this.empty) this.flush()
+  }
+
   /** True when so much waits that it should go before the turn ends. */
   get early(): boolean {
     return this.ownEnd >= EARLY_FLUSH && !this.blocked

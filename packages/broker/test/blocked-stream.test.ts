@@ -68,3 +68,25 @@ test.each([1, 2] as const)(
     expect(stream.messages.map(({ payload }) => String(Buffer.from(payload)))).toEqual(['one'])
   },
 )
+
+test('what is on its way and the DISCONNECT behind it go out before a busy stream ends', async () => {
+  const broker = new Broker()
+  onTestFinished(() => broker.close())
+  const stream = new LateStream(broker, 'late')
+  await turn()
+  stream.taken()
+  stream.send({ type: 'SUBSCRIBE', packetId: 1, subscriptions: [{ topicFilter: 't', qos: 0 }] })
+  await turn()
+  broker.publish('t', 'one')
+  broker.disconnect('late')
+  expect(stream.received.slice(-2).map(({ type }) => type)).toEqual(['PUBLISH', 'DISCONNECT'])
+})
+
+test('who is taken over while its stream is busy is told so', async () => {
+  const broker = new Broker()
+  onTestFinished(() => broker.close())
+  const stream = new LateStream(broker, 'late')
+  await turn()
+  new LateStream(broker, 'late')
+  expect(stream.received.at(-1)).toMatchObject({ type: 'DISCONNECT', reasonCode: 0x8e })
+})
