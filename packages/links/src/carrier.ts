@@ -23,6 +23,7 @@ export class Carrier {
   private readonly to: MqttClient
   private readonly log: (message: string) => void
   private readonly ended: AbortSignal
+  private wasUnable = false
 
   /** @param log told of each message that is dropped */
   constructor(to: MqttClient, log: (message: string) => void, ended: AbortSignal) {
@@ -49,16 +50,27 @@ export class Carrier {
         return message.acknowledge()
       } catch (error) {
         // Not acknowledged: it comes again when the link does.
-        if (this.ended.aborted) return
+        if (this.ended.aborted || this.isUnable(error)) return
         if (!(await this.mayOfferAgain(error, offers))) return this.drop(carriage, error)
       }
     }
   }
 
+  /** The end takes nothing any more, whatever the message: its store has failed, or it has ended for good. */
+  private isUnable(error: unknown): boolean {
+    const isUnable =
+      this.to.state === 'closed' || (error instanceof MqttError && error.code === 'STORE_FAILED')
+    if (isUnable && !this.wasUnable) {
+      this.wasUnable = true
+      this.log(`nothing more is carried, messages stay with their sender: ${textOf(error)}`)
+    }
+    return isUnable
+  }
+
   /** What was in flight is gone with a session that the end has not kept, and some ends are full for a while. */
   private async mayOfferAgain(error: unknown, offers: number): Promise<boolean> {
     if (!(error instanceof MqttError)) return false
-    if (error.code === 'SESSION_ENDED') return this.to.state !== 'closed'
+    if (error.code === 'SESSION_ENDED') return true
     if (error.reasonCode !== 0x97 || offers >= MOST_OFFERS) return false
     await new Promise((resolve) => setTimeout(resolve, OFFER_MS))
     return !this.ended.aborted
@@ -66,8 +78,11 @@ export class Carrier {
 
   private drop({ message, topic }: Carriage, error: unknown): void {
     this.dropped++
-    const why = error instanceof Error ? error.message : String(error)
-    this.log(`a message to ${JSON.stringify(topic)} is dropped: ${why}`)
+    this.log(`a message to ${JSON.stringify(topic)} is dropped: ${textOf(error)}`)
     message.acknowledge()
   }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
