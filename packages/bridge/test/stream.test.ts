@@ -71,6 +71,38 @@ describe('GET /v1/stream', () => {
     expect(wrong.statusCode).toBe(400)
   })
 
+  test('leaves nothing out for one who keeps up, however much comes at once', async () => {
+    const engine = newEngine()
+    const store = await newLog(engine)
+    const listen = await listening(engine)
+    const large = 'x'.repeat(2_000)
+    const both = async (times: number): Promise<void> => {
+      await Promise.all(Array.from({ length: times }, (_, i) => store('a', large + i)))
+    }
+    await both(1_000)
+    const ear = new Ear(await listen('/v1/stream?since=0'))
+    await until(async () => {
+      await store('a', 'begin')
+      return ear.payloads.includes('begin')
+    })
+    await both(1_000)
+    await store('a', 'last')
+    await until(() => ear.payloads.includes('last'))
+    expect(ear.events.filter(({ event }) => event === 'missed')).toEqual([])
+    expect(ear.payloads.filter((payload) => payload.startsWith('x'))).toHaveLength(2_000)
+  })
+
+  test('a cursor of two numbers counts by its first', async () => {
+    const engine = newEngine()
+    const store = await newLog(engine)
+    const listen = await listening(engine)
+    for (let i = 1; i <= 3; i++) await store('a', String(i))
+    expect(await engine.messages.read({ after: '1-7', limit: 10 })).toMatchObject({ next: '3', atEnd: true })
+    const ear = new Ear(await listen('/v1/stream?since=1-7'))
+    await until(() => ear.payloads.includes('3'))
+    expect(ear.payloads).toEqual(['2', '3'])
+  })
+
   test('says so when what one missed is no longer kept', async () => {
     const engine = newEngine()
     const store = await newLog(engine)

@@ -7,6 +7,9 @@ import type { Listener } from './listener.ts'
 const LOOK_EVERY_MS = 1_000
 const HEARTBEAT_MS = 15_000
 const PAGE = 500
+/** Sent in one turn, and what an event holds besides its payload, about. */
+const SLICE_BYTES = 65_536
+const BESIDES_BYTES = 200
 
 /** The end of the log, read once for all who listen: each message goes to those whose filter matches. Nobody waits
  *  for anybody: who is slow is left out, and told so. */
@@ -49,8 +52,10 @@ export class Streams {
       }
       const page = await this.engine.messages.read({ filter: listener.filter, after: cursor, limit: PAGE })
       if (page.gap) listener.tellTrimmed(cursor)
-      for (const message of page.messages) listener.send(message)
-      await listener.drained()
+      for (const message of page.messages) {
+        listener.send(message)
+        await listener.drained()
+      }
       cursor = page.next
       if (page.atEnd) this.cursor ??= cursor
     }
@@ -97,11 +102,23 @@ export class Streams {
         this.isStale = false
         const page = await this.engine.messages.read({ after: this.cursor, limit: PAGE })
         this.cursor = page.next
-        for (const message of page.messages) this.deliver(message)
+        await this.deliverAll(page.messages)
         if (!page.atEnd) this.isStale = true
       }
     } catch {
       // Looked for again in a second.
+    }
+  }
+
+  /** Some at a time: sockets write at the end of a turn, and who keeps up is not to look slow before. */
+  private async deliverAll(messages: readonly StoredMessage[]): Promise<void> {
+    let bytes = 0
+    for (const message of messages) {
+      this.deliver(message)
+      bytes += message.payload.length + BESIDES_BYTES
+      if (bytes < SLICE_BYTES) continue
+      bytes = 0
+      await new Promise((resolve) => setImmediate(resolve))
     }
   }
 

@@ -55,7 +55,8 @@ export class MessageTable implements Synchronous<MessageStore> {
   }
 
   read({ filter, after = '0', limit }: ReadOptions): Page {
-    const from = Number(after)
+    // Of a cursor that another engine may have given, `1-7`, the first number.
+    const from = Number.parseInt(after, 10)
     const trimmed = numberOf(this.sql.get('SELECT seq FROM trimmed')?.['seq'])
     // Before the rows: what another process adds meanwhile stands behind it.
     const end = Number(this.end())
