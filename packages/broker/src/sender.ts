@@ -89,8 +89,11 @@ export abstract class Sender {
     if (size > this.maximumPacketSize) return this.sendWithoutReason(packet)
     const own = this.output.reserve(size)
     this.output.advance(encodeInto(packet, this.protocolVersion, own, this.output.offset))
-    if (packet.type !== 'PUBLISH') this.otherPacketsSent++
     this.touch()
+    if (packet.type !== 'PUBLISH') {
+      this.otherPacketsSent++
+      if (this.output.blocked) this.pauseWhenBehind()
+    }
     return true
   }
 

@@ -8,6 +8,7 @@ class LateStream implements ByteStream {
   readonly remoteAddress = 'late:1'
   readonly reusesChunks = false
   pendingBytes = 0
+  isPaused = false
   readonly received: Packet[] = []
   private readonly parser = new Parser({ protocolVersion: 5 })
   private readonly owner: StreamOwner
@@ -39,8 +40,12 @@ class LateStream implements ByteStream {
     return this.received.filter((packet) => packet.type === 'PUBLISH')
   }
 
-  pause(): void {}
-  resume(): void {}
+  pause(): void {
+    this.isPaused = true
+  }
+  resume(): void {
+    this.isPaused = false
+  }
   end(): void {
     queueMicrotask(() => this.owner.onClose(undefined))
   }
@@ -89,4 +94,19 @@ test('who is taken over while its stream is busy is told so', async () => {
   await turn()
   new LateStream(broker, 'late')
   expect(stream.received.at(-1)).toMatchObject({ type: 'DISCONNECT', reasonCode: 0x8e })
+})
+
+test('who asks and takes no answers is not read from until it does', async () => {
+  const broker = new Broker()
+  onTestFinished(() => broker.close())
+  const stream = new LateStream(broker, 'late')
+  await turn()
+  const pings: Packet[] = Array.from({ length: 10_000 }, () => ({ type: 'PINGREQ' }))
+  for (let i = 0; i < 100 && !stream.isPaused; i++) {
+    stream.send(...pings)
+    await turn()
+  }
+  expect(stream.isPaused).toBe(true)
+  while (stream.pendingBytes > 0) stream.taken()
+  expect(stream.isPaused).toBe(false)
 })
