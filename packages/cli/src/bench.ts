@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import type { QoS } from '@pipit/protocol'
 import { type Command, Option } from 'commander'
@@ -9,6 +8,7 @@ import type { Target } from './load/link.ts'
 import { PAYLOAD_HEAD } from './load/publisher.ts'
 import { type RunResult, runLoad } from './load/run-load.ts'
 import type { Load, Topology } from './load/shape.ts'
+import { readNamedFile } from './named-file.ts'
 import { formatRows } from './table.ts'
 
 interface BenchGiven {
@@ -148,7 +148,7 @@ const PORTS: Readonly<Record<string, number>> = { 'mqtt:': 1883, 'mqtts:': 8883,
 function targetOf(given: BenchGiven): Target {
   const { cafile, insecure = false, username, pw: password } = given
   const version = given.protocolVersion === '5' ? 5 : 4
-  const ca = cafile === undefined ? undefined : readCertificates(cafile)
+  const ca = cafile === undefined ? undefined : readNamedFile('--cafile', cafile).toString()
   if (given.url === undefined) {
     if (ca !== undefined || insecure) throw new UsageError('--cafile and --insecure want a URL: -L mqtts://…')
     return { host: given.host, port: given.port ?? 1883, version, username, password }
@@ -169,14 +169,6 @@ function targetOf(given: BenchGiven): Target {
     password: said(url.password) ?? password,
     tls: /^(mqtts|wss):$/.test(url.protocol) ? { ca, verify: !insecure } : undefined,
     webSocketPath: url.protocol.startsWith('ws') ? url.pathname : undefined,
-  }
-}
-
-function readCertificates(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    throw new UsageError(`--cafile: ${error instanceof Error ? error.message : String(error)}`)
   }
 }
 

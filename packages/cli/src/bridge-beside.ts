@@ -1,8 +1,8 @@
-import { createServer } from 'node:net'
 import { Supervisor } from '@pipit/bridge'
 import { child } from './bridge.ts'
 import { BRIDGE_PORT } from './bridge-options.ts'
 import { CommandError, type Target } from './faults.ts'
+import { tryToListen } from './listen.ts'
 
 export interface BesideOptions {
   /** The broker's. */
@@ -45,10 +45,8 @@ export async function bridgeBeside(options: BesideOptions): Promise<() => Promis
 }
 
 function isFree(port: number): Promise<boolean> {
-  if (port === 0) return Promise.resolve(true)
-  return new Promise((resolve) => {
-    const server = createServer()
-    server.once('error', () => resolve(false))
-    server.listen({ host: HOST, port }, () => server.close(() => resolve(true)))
-  })
+  return tryToListen(HOST, port).then(
+    () => true,
+    () => false,
+  )
 }

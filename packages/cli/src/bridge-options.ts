@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs'
 import { isIPv4 } from 'node:net'
 import { join } from 'node:path'
 import type { ApiKey, ApiOptions, BrokerOptions } from '@pipit/bridge'
 import type { Command } from 'commander'
 import { collect, UsageError, whole } from './command-line.ts'
 import { CommandError } from './faults.ts'
+import { readNamedFile } from './named-file.ts'
 
 /** What every part of the bridge is told. */
 export interface SharedGiven {
@@ -94,7 +94,7 @@ export function brokerOf({ broker, username, pw: password, cafile }: SharedGiven
       `--broker is ${JSON.stringify(broker)}; it takes a URL such as mqtt://127.0.0.1:1883`,
     )
   }
-  const tls = cafile === undefined ? {} : { tls: { ca: readFileSync(cafile) } }
+  const tls = cafile === undefined ? {} : { tls: { ca: readNamedFile('--cafile', cafile) } }
   return { url: broker, client: { username, password, ...tls } }
 }
 
@@ -114,8 +114,9 @@ export function apiAccess(given: ApiGiven): Pick<ApiOptions, 'keys' | 'jwt' | 'r
 }
 
 function readKeys(file: string): ApiKey[] {
+  const text = readNamedFile('--keys', file).toString()
   try {
-    const keys = JSON.parse(readFileSync(file, 'utf8')) as unknown
+    const keys = JSON.parse(text) as unknown
     if (Array.isArray(keys)) return keys as ApiKey[]
   } catch (error) {
     throw new CommandError(`--keys: ${file}: ${(error as Error).message}`)

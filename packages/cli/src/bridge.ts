@@ -17,6 +17,7 @@ import {
 import { quiet, subcommand, UsageError, withEnvironment } from './command-line.ts'
 import { CommandError, systemCode } from './faults.ts'
 import { leave } from './leave.ts'
+import { tryToListen } from './listen.ts'
 import { untilSignal } from './signals.ts'
 
 const LAUNCHER = fileURLToPath(new URL('../bin/pipit.js', import.meta.url))
@@ -88,6 +89,9 @@ function up(): Command {
       // Said here, before two processes say it again and again.
       apiAccess(given)
       await open(given).close()
+      await tryToListen(given.bind, given.port).catch((error: unknown) => {
+        throw listenFault(error, given)
+      })
       const supervisor = new Supervisor(
         [child('api', argumentsFor(self, api())), child('worker', argumentsFor(self, worker()))],
         say('up'),

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import type { NodeClientOptions } from '@pipit/client'
 import {
   type Collector,
@@ -17,6 +17,7 @@ import { collectView } from './collect-view.ts'
 import { collect, quiet, seconds, subcommand, UsageError, whole, withEnvironment } from './command-line.ts'
 import { CommandError } from './faults.ts'
 import { leave } from './leave.ts'
+import { readNamedFile } from './named-file.ts'
 import { untilSignal } from './signals.ts'
 import { type Format, formatRows } from './table.ts'
 
@@ -163,6 +164,13 @@ function queryCommand(): Command {
 }
 
 function read(db: string, sql: string): ReturnType<typeof query> {
+  const found = statSync(db, { throwIfNoEntry: false })
+  if (found === undefined) {
+    throw new CommandError(
+      `${db}: there is no such database; \`pipit collect mesh\` and \`pipit collect lightning\` make one, and --db names another`,
+    )
+  }
+  if (found.isDirectory()) throw new CommandError(`${db}: it is a folder; --db names the database`)
   try {
     return query(db, sql)
   } catch (error) {
@@ -199,7 +207,7 @@ function feedFrom(given: FeedGiven): Omit<CollectorOptions, 'store'> {
   const client: NodeClientOptions = {
     username,
     password,
-    ...(cafile === undefined ? {} : { tls: { ca: readFileSync(cafile) } }),
+    ...(cafile === undefined ? {} : { tls: { ca: readNamedFile('--cafile', cafile) } }),
   }
   return {
     broker,

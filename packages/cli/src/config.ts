@@ -4,6 +4,7 @@ import { Command } from 'commander'
 import { quiet, subcommand } from './command-line.ts'
 import { CommandError } from './faults.ts'
 import { readMosquitto, yamlOf } from './mosquitto-file.ts'
+import { fileFault } from './named-file.ts'
 
 export function define(): Command {
   const command = quiet(new Command('config'))
@@ -21,8 +22,8 @@ export function define(): Command {
 }
 
 async function print(path: string, { ignoreUnsupported }: { ignoreUnsupported?: true }): Promise<void> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new CommandError(error.code === 'ENOENT' ? `${path}: there is no such file` : error.message)
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw new CommandError(`${path}: ${fileFault(error)}`)
   })
   const read = explained(() => readMosquitto(path, text))
   const { unsupported, warnings } = read

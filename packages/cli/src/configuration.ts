@@ -19,6 +19,7 @@ import { unsupportedError } from './config.ts'
 import { withAccess } from './doors.ts'
 import { CommandError } from './faults.ts'
 import { isMosquitto, readMosquitto, yamlOf } from './mosquitto-file.ts'
+import { fileFault } from './named-file.ts'
 
 /** Options of the command that are keys of the file too, and their keys. */
 const KEYS = [
@@ -130,9 +131,8 @@ function pairOf(text: string): [string, string] {
 }
 
 async function contentsOf(file: string): Promise<string> {
-  return readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    const why = error.code === 'ENOENT' ? 'there is no such file' : error.message
-    throw new CommandError(`--config ${file}: ${why}`)
+  return readFile(file, 'utf8').catch((error: unknown) => {
+    throw new CommandError(`--config ${file}: ${fileFault(error)}`)
   })
 }
 

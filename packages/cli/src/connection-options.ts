@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs'
 import type { CloseOptions, NodeClientOptions, TlsOptions, Version } from '@pipit/client'
 import { type QoS, returnCodeFor } from '@pipit/protocol'
 import { type Command, Option } from 'commander'
 import { UsageError, whole } from './command-line.ts'
 import type { Target } from './faults.ts'
+import { readNamedFile } from './named-file.ts'
 import { type GivenProperties, type PropertyPacket, readProperties } from './properties.ts'
 
 /** What `pub` and `sub` are told about the connection. */
@@ -192,23 +192,15 @@ function readTls(given: ConnectionOptions, scheme: Scheme): TlsOptions | undefin
   if (wanted === undefined && secured(scheme) !== scheme) return undefined
   if ((cert === undefined) !== (key === undefined)) throw new UsageError('--cert and --key go together')
   return {
-    ...(cafile !== undefined && { ca: pem('--cafile', cafile) }),
-    ...(cert !== undefined && { cert: pem('--cert', cert) }),
-    ...(key !== undefined && { key: pem('--key', key) }),
+    ...(cafile !== undefined && { ca: readNamedFile('--cafile', cafile) }),
+    ...(cert !== undefined && { cert: readNamedFile('--cert', cert) }),
+    ...(key !== undefined && { key: readNamedFile('--key', key) }),
     ...(insecure === true && { rejectUnauthorized: false }),
   }
 }
 
 function secured(scheme: Scheme): Scheme {
   return scheme === 'mqtt' ? 'mqtts' : scheme === 'ws' ? 'wss' : scheme
-}
-
-function pem(option: string, path: string): Buffer {
-  try {
-    return readFileSync(path)
-  } catch (error) {
-    throw new UsageError(`${option}: ${error instanceof Error ? error.message : String(error)}`)
-  }
 }
 
 function readUrl(text: string) {

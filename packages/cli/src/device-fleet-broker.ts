@@ -42,7 +42,8 @@ export class FleetBroker {
         '--data',
         this.folder,
       ],
-      { env: cleanEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] },
+      // In a group of its own: Ctrl-C is for the fleet, which ends its broker last.
+      { env: cleanEnvironment(), stdio: ['ignore', 'pipe', 'pipe'], detached: true },
     )
     this.child = child
     let said = ''

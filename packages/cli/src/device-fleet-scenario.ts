@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { checkScenario, type Path, type Scenario } from '@pipit/device'
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml'
 import { CommandError } from './faults.ts'
+import { fileFault } from './named-file.ts'
 
 /** What the command line says over the file. */
 export type ScenarioChanges = Readonly<Record<string, string | number>>
@@ -74,8 +75,7 @@ function failed(faults: readonly string[]): CommandError {
 }
 
 async function contentsOf(file: string): Promise<string> {
-  return readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    const why = error.code === 'ENOENT' ? 'there is no such file' : error.message
-    throw new CommandError(`--scenario ${file}: ${why}`)
+  return readFile(file, 'utf8').catch((error: unknown) => {
+    throw new CommandError(`--scenario ${file}: ${fileFault(error)}`)
   })
 }

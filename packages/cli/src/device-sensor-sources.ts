@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { readingPayload, type Sensor, sensorOf, traitsOf } from '@pipit/device'
 import { UsageError } from './command-line.ts'
+import { fileFault } from './named-file.ts'
 
 /** What a quantity may be called: a level of its topic and a key of its JSON. */
 const QUANTITY = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/
@@ -26,8 +27,7 @@ function numberIn(path: string): number {
   try {
     text = readFileSync(path, 'utf8')
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    throw new UsageError(`--file ${path}: ${code === 'ENOENT' ? 'there is no such file' : message}`)
+    throw new UsageError(`--file ${path}: ${fileFault(error)}`)
   }
   const value = Number.parseFloat(text)
   if (Number.isFinite(value)) return value

@@ -52,28 +52,47 @@ export async function listenOn(broker: Broker, places: readonly Place[], tries =
 export async function checkPorts(places: readonly Place[]): Promise<void> {
   for (const { host, port } of places) {
     if (port === 0) continue
-    const server = createServer()
     try {
-      server.listen({ host, port })
-      await once(server, 'listening')
+      await tryToListen(host, port)
     } catch (error) {
       const code = systemCode(error, Object.keys(LISTEN_FAULTS))
       if (!MISSING.includes(code ?? '') || places.length === 1) throw listenFault(error, code, host, port)
-    } finally {
-      // A server that never listened says so when it is closed.
-      await new Promise((resolve) => server.close(resolve))
     }
+  }
+}
+
+/** Listens for a moment.
+ *  @throws Error of the system when that cannot be */
+export async function tryToListen(host: string, port: number): Promise<void> {
+  const server = createServer()
+  try {
+    server.listen({ host, port })
+    await once(server, 'listening')
+  } finally {
+    // A server that never listened says so when it is closed.
+    await new Promise((resolve) => server.close(resolve))
   }
 }
 
 const MISSING: readonly string[] = ['EADDRNOTAVAIL', 'EAFNOSUPPORT']
 
-const LISTEN_FAULTS: Readonly<Record<string, (where: string, port: number) => string>> = {
+const LISTEN_FAULTS: Readonly<Record<string, (where: string, port: number, host: string) => string>> = {
   EADDRINUSE: (where, port) =>
-    `port ${port} is taken (${where}): another broker may be running; end it, or choose another port, such as --port ${port < 65535 ? port + 1 : 1883}`,
+    `port ${port} is taken (${where}): another broker may be running; end it, or choose another port, such as ${howToSay(`--port ${port < 65535 ? port + 1 : 1883}`)}`,
   EACCES: (where, port) => `port ${port} (${where}) is not for this user; choose one above 1023 with --port`,
   EADDRNOTAVAIL: (where) => `this machine does not have the address of ${where}`,
   EAFNOSUPPORT: (where) => `this machine does not speak the protocol of ${where}`,
+  ENOTFOUND: (_, __, host) => noAddress(host),
+  EAI_AGAIN: (_, __, host) => noAddress(host),
+}
+
+function noAddress(host: string): string {
+  return `${JSON.stringify(host)} is no address of this machine, nor a name of one; it takes one such as 127.0.0.1, ::1 or 0.0.0.0`
+}
+
+/** An option as the person who started this can give it: behind `npm start` npm wants a --. */
+function howToSay(option: string): string {
+  return process.env['npm_lifecycle_event'] === 'start' ? `\`npm start -- ${option}\`` : option
 }
 
 function listenFault(error: unknown, code: string | undefined, host: string, port: number): CommandError {
@@ -82,7 +101,7 @@ function listenFault(error: unknown, code: string | undefined, host: string, por
     return new CommandError((error as Error).message)
   const where = address(host, port)
   const said = LISTEN_FAULTS[code ?? '']
-  if (said !== undefined) return new CommandError(said(where, port))
+  if (said !== undefined) return new CommandError(said(where, port, host))
   return new CommandError(
     `cannot listen on ${where}: ${error instanceof Error ? error.message : String(error)}`,
   )

@@ -7,6 +7,7 @@ import { hashPassword, type PasswordForm, parsePasswordFile, verifyPassword, wit
 import { Command, Option } from 'commander'
 import { quiet, subcommand, withEnvironment } from './command-line.ts'
 import { CommandError } from './faults.ts'
+import { fileFault } from './named-file.ts'
 
 interface FileOptions {
   readonly data: string
@@ -138,7 +139,8 @@ function changed(text: string, user: string, line: string | undefined): string {
 async function contents(file: string, otherwise?: string): Promise<string> {
   return readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' && otherwise !== undefined) return otherwise
-    throw new CommandError(`${file}: ${error.code === 'ENOENT' ? 'there is no such file' : error.message}`)
+    const help = error.code === 'ENOENT' ? '; `pipit passwd add USER` makes it' : ''
+    throw new CommandError(`${file}: ${fileFault(error)}${help}`)
   })
 }
 
@@ -161,7 +163,11 @@ async function asked({ password }: AddOptions, twice: boolean): Promise<string> 
 }
 
 function checked(password: string): string {
-  if (password === '') throw new CommandError('the password is empty')
+  if (password === '') {
+    throw new CommandError(
+      'the password is empty; type one, give it with -P or as a line of stdin, or let --generate make one',
+    )
+  }
   return password
 }
 

@@ -110,11 +110,15 @@ function version(): string {
   return (JSON.parse(text) as { version: string }).version
 }
 
-function fail(args: readonly string[], error: unknown): Promise<never> {
+async function fail(args: readonly string[], error: unknown): Promise<never> {
   const known = SUBCOMMANDS.find((row) => row.name === args[0])
   const name = known === undefined ? 'pipit' : `pipit ${known.name}`
   if (error instanceof CommanderError || error instanceof UsageError) {
-    process.stderr.write(`${name}: ${oneLine(error.message)} (see ${name} --help)\n`)
+    // Of `pipit device led --hots` the help of `led` is what helps.
+    const parts = (await known?.load())?.define().commands ?? []
+    const part = parts.find((each) => each.name() === args[1])
+    const help = `${name}${part === undefined ? '' : ` ${part.name()}`} --help`
+    process.stderr.write(`${name}: ${oneLine(error.message)} (see ${help})\n`)
     return leave(1)
   }
   const { line, exitCode } = explain(error)

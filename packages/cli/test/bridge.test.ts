@@ -104,7 +104,7 @@ test.each([
   [['bridge', 'worker', '--broker', 'x'], '--broker is "x"; it takes a URL'],
   [['bridge', 'worker', '--listen', 'a/#', '--listen', 'a/b'], 'a/# and a/b overlap'],
   [['bridge', 'api', '--queue', 'nats://x'], 'nats:// is no queue that is known'],
-  [['bridge', 'api', '--keys', '/nowhere'], '--keys: /nowhere: ENOENT'],
+  [['bridge', 'api', '--keys', '/nowhere'], '--keys: /nowhere: there is no such file'],
 ])('pipit %j says what is wrong', async (args, said) => {
   const { code, stderr } = await processes.done(args)
   expect([code, stderr]).toEqual([1, expect.stringContaining(said)])

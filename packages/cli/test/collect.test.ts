@@ -247,7 +247,7 @@ describe('pipit collect', () => {
       '--broker (your own relay) or --simulate is missing',
     ],
     [['collect', 'lightning', '--simulate'], '--lat and --lon'],
-    [['collect', 'query', 'SELECT 1', '--db', '/nowhere/x.db'], 'unable to open'],
+    [['collect', 'query', 'SELECT 1', '--db', '/nowhere/x.db'], 'there is no such database'],
   ])('pipit %j says what is wrong', async (args, said) => {
     expect(await processes.done(args)).toMatchObject({ code: 1, stderr: expect.stringContaining(said) })
   })

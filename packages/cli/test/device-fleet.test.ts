@@ -187,20 +187,19 @@ describe('in real time', { timeout: REAL_MS }, () => {
     expect(fleet.stderr).toBe('')
   })
 
-  test('SIGINT ends it early, with a summary; its broker and folder go with it', async () => {
+  test('Ctrl-C ends it early, with a summary; its broker and folder go with it', async () => {
     const temporary = join(folder, 'temporary')
     const file = scenario('long.yaml', 'count: 5\ndevice: { interval: 1s }\n')
     mkdirSync(temporary)
-    const fleet = processes.pipit(['device', 'fleet', '--scenario', file, '--events', join(folder, 'long')], {
-      TMPDIR: temporary,
-    })
+    const args = ['device', 'fleet', '--scenario', file, '--events', join(folder, 'long')]
+    const fleet = processes.inTerminal(args, { TMPDIR: temporary })
     const [, port = ''] = await fleet.says(
       /^fleet: 5 devices against 127\.0\.0\.1:(\d+), a broker of its own, for 1 d\n/,
     )
     const sub = processes.pipit(['sub', '-p', port, '-t', 'fleet/+/reading', '-C', '3'])
     await sub.says(/"sequence"/)
     expect(readdirSync(temporary)).toHaveLength(1)
-    expect(await fleet.kill('SIGINT')).toBe(0)
+    expect(await fleet.interrupt()).toBe(0)
     expect(fleet.stdout).toMatch(/\nfleet: 5 devices for [\d.]+ s, seed 1\n/)
     expect(fleet.stdout).toMatch(/ 0 lost\n/)
     expect(readdirSync(temporary)).toEqual([])

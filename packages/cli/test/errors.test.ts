@@ -56,7 +56,7 @@ const usage: [string, string[], RegExp][] = [
   [
     'an unknown option of a device',
     ['device', 'led', '--hots', 'x'],
-    /unknown option '--hots'; did you mean --host\?/,
+    /unknown option '--hots'; did you mean --host\? \(see pipit device led --help\)\n$/,
   ],
   ['an unknown device', ['device', 'lde'], /^pipit device: no device is called lde; there is: led/],
   ['no device', ['device'], /^pipit device: which device\? there is: led/],
@@ -84,6 +84,52 @@ const usage: [string, string[], RegExp][] = [
     /^pipit pub: -t: a Topic Name holds no wildcard: "a\/#"/,
   ],
   ['a file that is not there', ['pub', '-t', 'a', '-f', '/nope'], /^pipit pub: -f: \/nope does not exist\n$/],
+  ['a folder for a file', ['pub', '-t', 'a', '-f', '/'], /^pipit pub: -f: \/ is a folder\n$/],
+  [
+    'a certificate that is not there',
+    ['sub', '-t', 'a', '--cafile', '/nope'],
+    /^pipit sub: --cafile: \/nope: there is no such file \(see pipit sub --help\)\n$/,
+  ],
+  [
+    'keys of a bridge that are not there',
+    ['bridge', 'up', '--keys', '/nope'],
+    /^pipit bridge: --keys: \/nope: there is no such file \(see pipit bridge up --help\)\n$/,
+  ],
+  [
+    'a configuration that is a folder',
+    ['broker', '-c', '/'],
+    /^pipit broker: --config \/: it is a folder\n$/,
+  ],
+  [
+    'an address that is none',
+    ['broker', '--port', '0', '--insecure', '--bind', 'not an address'],
+    /^pipit broker: "not an address" is no address of this machine, nor a name of one; it takes one such as /,
+  ],
+  [
+    'an option of the configuration that is like no other',
+    ['broker', '--set', 'foo=1'],
+    /^pipit broker: --set: there is no option "foo"\n$/,
+  ],
+  [
+    'a password file that is not there',
+    ['passwd', 'list', '-f', '/nope'],
+    /^pipit passwd: \/nope: there is no such file; `pipit passwd add USER` makes it\n$/,
+  ],
+  [
+    'an empty password',
+    ['passwd', 'add', 'bob'],
+    /^pipit passwd: the password is empty; type one, .*--generate/,
+  ],
+  [
+    'a database that is not there',
+    ['collect', 'status', '--db', '/nope'],
+    /^pipit collect: \/nope: there is no such database; `pipit collect mesh` and /,
+  ],
+  [
+    'a folder for a database',
+    ['collect', 'query', 'SELECT 1', '--db', '/'],
+    /^pipit collect: \/: it is a folder/,
+  ],
   [
     'QoS 3',
     ['pub', '-t', 'a', '-m', 'x', '-q', '3'],
@@ -140,6 +186,18 @@ test.each(['broker', 'up'])(
     await fails([command], 1, line, { PIPIT_PORT: String(taken) })
   },
 )
+
+test('behind npm start an option is named as npm takes it', async () => {
+  const line = new RegExp(`or choose another port, such as \`npm start -- --port ${taken + 1}\`\n$`)
+  await fails(['up', '--port', String(taken)], 1, line, { npm_lifecycle_event: 'start' })
+})
+
+test('pipit bridge up on a port that is taken ends, instead of trying for ever', async () => {
+  const line = new RegExp(
+    `^pipit bridge: port ${taken} is taken \\(127\\.0\\.0\\.1\\); choose another with --port\n$`,
+  )
+  await fails(['bridge', 'up', '--port', String(taken)], 1, line)
+})
 
 test('of two brokers on one port and one data folder the second hears of the port', async () => {
   const data = join(folder, 'shared')

@@ -190,5 +190,5 @@ test('pipit device led --home-assistant announces itself; an identifier that no 
   expect(await lamp.kill('SIGTERM')).toBe(0)
   const wrong = await processes.done(['device', 'led', '-p', String(port), '--home-assistant', 'a/b'])
   expect(wrong.code).toBe(1)
-  expect(wrong.stderr).toMatch(/It takes letters, digits, _ and -\. \(see pipit device --help\)\n$/)
+  expect(wrong.stderr).toMatch(/It takes letters, digits, _ and -\. \(see pipit device led --help\)\n$/)
 })

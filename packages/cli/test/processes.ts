@@ -18,8 +18,10 @@ export class Running {
   private readonly waiting = new Set<() => void>()
   private isOver = false
 
-  constructor(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-    this.child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'pipe'] })
+  /** @param isLeader of a group of processes, as what is started in a terminal is */
+  constructor(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}, isLeader = false) {
+    const options = { env: { ...process.env, ...env }, stdio: 'pipe', detached: isLeader } as const
+    this.child = spawn(command, args, options)
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => this.took('stdout', text))
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => this.took('stderr', text))
     // A process that has ended does not read what is written to it.
@@ -62,6 +64,12 @@ export class Running {
     this.child.kill(signal)
     return this.ended
   }
+
+  /** Ctrl-C, as a terminal sends it: to the leader of a group and all in it. */
+  async interrupt(): Promise<number | string> {
+    if (this.child.pid !== undefined) process.kill(-this.child.pid, 'SIGINT')
+    return this.ended
+  }
 }
 
 /** What a process left behind. */
@@ -77,10 +85,10 @@ export class Processes {
   private readonly folders: string[] = []
 
   /** A broker that is told no data folder gets one of its own, which goes with it. */
-  run(command: string, args: readonly string[], env?: NodeJS.ProcessEnv): Running {
+  run(command: string, args: readonly string[], env?: NodeJS.ProcessEnv, isLeader = false): Running {
     const folder = mkdtempSync(join(tmpdir(), 'pipit-cli-'))
     this.folders.push(folder)
-    const running = new Running(command, args, { PIPIT_DATA: join(folder, 'data'), ...env })
+    const running = new Running(command, args, { PIPIT_DATA: join(folder, 'data'), ...env }, isLeader)
     this.all.push(running)
     return running
   }
@@ -88,6 +96,11 @@ export class Processes {
   /** `pipit …` from the TypeScript sources, whatever was built. */
   pipit(args: readonly string[], env?: NodeJS.ProcessEnv): Running {
     return this.run(process.execPath, ['--conditions=@pipit/source', LAUNCHER, ...args], env)
+  }
+
+  /** `pipit …` as a terminal runs it, for `interrupt`. */
+  inTerminal(args: readonly string[], env?: NodeJS.ProcessEnv): Running {
+    return this.run(process.execPath, ['--conditions=@pipit/source', LAUNCHER, ...args], env, true)
   }
 
   /** Runs `pipit …` to its end. */

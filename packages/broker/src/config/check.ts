@@ -79,11 +79,11 @@ export function unknownWord(word: string, known: readonly string[]): string {
   return `there is no option "${word}"${near === undefined ? '' : `; did you mean ${near}?`}`
 }
 
-/** The known word that differs least, when it differs by less than half. */
+/** The known word that differs least, when it differs by no more than half. */
 function nearest(word: string, known: readonly string[]): string | undefined {
   const name = word.slice(word.lastIndexOf('.') + 1)
   let best: string | undefined
-  let least = Math.max(2, Math.ceil(name.length / 3)) + 0.5
+  let least = Math.min(Math.max(2, Math.ceil(name.length / 3)) + 0.5, name.length / 2 + 0.25)
   for (const candidate of known) {
     // Someone who forgot the section, or invented one, means the last part.
     const last = candidate.slice(candidate.lastIndexOf('.') + 1)
