@@ -157,6 +157,25 @@ describe('Audit', () => {
     expect(lines.length - 1 + Number(dropped?.['count'])).toBe(5_000)
   })
 
+  test('is opened again although lines never cease to come', async () => {
+    const audit = await Audit.open({ file }, Date.now, () => undefined)
+    let isOver = false
+    const lines = async (): Promise<void> => {
+      while (!isOver) {
+        audit?.administered('busy', {})
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+    }
+    const busy = lines()
+    await new Promise((resolve) => setImmediate(resolve))
+    renameSync(file, `${file}.1`)
+    await audit?.reopen()
+    isOver = true
+    await busy
+    await audit?.close()
+    expect(existsSync(file)).toBe(true)
+  })
+
   test('no file, no audit', async () => {
     expect(await Audit.open({}, Date.now, () => undefined)).toBeUndefined()
     expect(existsSync(file)).toBe(false)

@@ -19,6 +19,8 @@ export class AuditFile {
   private writing: Promise<void> | undefined = undefined
   private isFailing = false
   private reopens = false
+  /** Who waits for that. */
+  private readonly reopened: (() => void)[] = []
 
   /** @param failed told why the file cannot be written, once until it can be again
    *  @param lost makes the line that says how many were dropped */
@@ -53,10 +55,11 @@ export class AuditFile {
     })
   }
 
-  /** Opens the file anew, by its name, once what waits is in the old one: for who moves it away. */
+  /** Opens the file anew, by its name, once what is being written is in the old one: for who moves it away. */
   async reopen(): Promise<void> {
     this.reopens = true
-    await this.settled()
+    // Lines may never cease to come: the next of them are written to the new file.
+    await Promise.race([this.writing, new Promise<void>((resolve) => this.reopened.push(resolve))])
     if (this.reopens) await this.openAnew().catch((error: unknown) => this.fail(error))
   }
 
@@ -101,7 +104,11 @@ export class AuditFile {
   private async openAnew(): Promise<void> {
     this.reopens = false
     const before = this.handle
-    this.handle = await openForAppending(this.path)
+    try {
+      this.handle = await openForAppending(this.path)
+    } finally {
+      for (const resolve of this.reopened.splice(0)) resolve()
+    }
     await before?.close().catch(() => undefined)
   }
 
