@@ -127,12 +127,13 @@ export class TlsDoor {
   }
 
   private failed(error: Error, socket: TLSSocket): void {
-    const key = keyOf(socket)
-    const remoteAddress = this.begun.get(key)?.remoteAddress
+    const remoteAddress = this.begun.get(keyOf(socket))?.remoteAddress
     socket.destroy()
     // Who closes before the handshake is done has said nothing that could be wrong.
     const said = describeTlsFault(error)
-    if (said !== undefined) this.report(remoteAddress ?? key, said)
+    if (said === undefined) return
+    // The system forgets the address of a peer that said what is wrong and went at once.
+    this.report(remoteAddress, remoteAddress === undefined ? `a client that has gone: ${said}` : said)
   }
 }
 
