@@ -86,17 +86,13 @@ export class Doorkeeper {
       const named = tls?.username ?? username
       const answer = hooks.authenticate({ ...request, username: named })
       if (tls?.username === undefined) return answer
-      const withName = (result: AuthenticationResult): AuthenticationResult => ({
-        username: named,
-        ...result,
-      })
-      return isPromise(answer) ? answer.then(withName) : withName(answer)
+      const first: AuthenticationResult = { reasonCode: 0, username: tls.username }
+      return isPromise(answer) ? answer.then((second) => joined(first, second)) : joined(first, answer)
     }
     const isLast = options.authenticate === undefined
     return access.authenticate(request, address, tls, isLast).then(async (first) => {
       if (first.reasonCode !== 0 || isLast) return first
-      const second = await hooks.authenticate({ ...request, username: first.username ?? username })
-      return { ...first, ...second }
+      return joined(first, await hooks.authenticate({ ...request, username: first.username ?? username }))
     })
   }
 
@@ -181,5 +177,16 @@ export class Doorkeeper {
 
   close(): void {
     for (const access of this.all) access.close()
+  }
+}
+
+/** What was found out first, and what the hook says besides. Where it says `undefined`, it says nothing. */
+function joined(first: AuthenticationResult, second: AuthenticationResult): AuthenticationResult {
+  const { username = first.username, acl = first.acl } = second
+  return {
+    ...first,
+    ...second,
+    ...(username !== undefined && { username }),
+    ...(acl !== undefined && { acl }),
   }
 }
