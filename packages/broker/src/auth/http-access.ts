@@ -12,6 +12,11 @@ const LONGEST_ANSWER = 65_536
 /** What the service said: `no`, or yes with what it added. */
 type Answer = 'no' | { readonly username?: string; readonly acl?: readonly string[] }
 
+interface Remembered {
+  readonly answer: Answer
+  readonly until: number
+}
+
 /** Asks a service who may come in, and what for. */
 export class HttpAccess {
   /** True when the service says what a client may do. */
@@ -19,8 +24,8 @@ export class HttpAccess {
   private readonly options: HttpAccessOptions
   private readonly now: () => number
   private readonly failed: (why: string) => void
-  private readonly known = new Map<string, { readonly answer: Answer; readonly until: number }>()
-  private readonly asked = new Map<string, Promise<Answer>>()
+  private known = new Map<string, Remembered>()
+  private asked = new Map<string, Promise<Answer>>()
   /** What is remembered by is made with this, so that no password is. */
   private readonly key = randomBytes(32)
 
@@ -64,28 +69,24 @@ export class HttpAccess {
     }
   }
 
-  /** What was said is forgotten. */
+  /** What was said is forgotten, and what is being said counts only for who has asked. */
   forget(): void {
-    this.known.clear()
+    this.known = new Map()
+    this.asked = new Map()
   }
 
   private answer(url: string, said: object, about: string): Promise<Answer> {
     const { cacheSeconds = 30 } = this.options
     const key = createHmac('sha256', this.key).update(`${url}\n${about}`).digest('base64')
-    const known = this.known.get(key)
-    if (known !== undefined && known.until > this.now()) return Promise.resolve(known.answer)
-    const asked = this.asked.get(key) ?? this.ask(url, said).finally(() => this.asked.delete(key))
-    this.asked.set(key, asked)
-    return asked.then((answer) => {
-      if (cacheSeconds > 0) this.keep(key, answer, this.now() + cacheSeconds * 1000)
+    const { known, asked } = this
+    const before = known.get(key)
+    if (before !== undefined && before.until > this.now()) return Promise.resolve(before.answer)
+    const answering = asked.get(key) ?? this.ask(url, said).finally(() => asked.delete(key))
+    asked.set(key, answering)
+    return answering.then((answer) => {
+      if (cacheSeconds > 0) keep(known, key, { answer, until: this.now() + cacheSeconds * 1000 })
       return answer
     })
-  }
-
-  private keep(key: string, answer: Answer, until: number): void {
-    this.known.delete(key)
-    this.known.set(key, { answer, until })
-    if (this.known.size > KEPT) this.known.delete(this.known.keys().next().value ?? '')
   }
 
   private async ask(url: string, said: object): Promise<Answer> {
@@ -110,6 +111,12 @@ export class HttpAccess {
     }
     return parseAnswer(await textOf(response), new URL(url).host)
   }
+}
+
+function keep(known: Map<string, Remembered>, key: string, remembered: Remembered): void {
+  known.delete(key)
+  known.set(key, remembered)
+  if (known.size > KEPT) known.delete(known.keys().next().value ?? '')
 }
 
 function causeOf(error: Error): string {
