@@ -32,7 +32,7 @@ export class Part {
 
   /** What it said on stderr, other than that the broker was away. */
   complaints(): string[] {
-    return this.errors.split('\n').filter((line) => line !== '')
+    return this.errors.split('\n').filter((line) => line !== '' && !line.endsWith('; it goes on trying'))
   }
 
   async end(): Promise<void> {

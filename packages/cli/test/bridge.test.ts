@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, expect, onTestFinished, test } from 'vitest'
 import { folderOf, Processes } from './bridge-scene.ts'
+import { freePort } from './processes.ts'
 
 const processes = new Processes()
 afterAll(() => processes.end())
@@ -52,6 +53,13 @@ test('pipit bridge up sends commands and stores messages; what is killed is star
   expect(await stored(second, 'after/it')).toBe('hello')
   expect(await up.kill('SIGTERM')).toBe(0)
 }, 120_000)
+
+test('a worker whose broker is not there says so, and what is tried', async () => {
+  const args = ['--broker', `mqtt://127.0.0.1:${await freePort()}`, '--data', folderOf(onTestFinished)]
+  const worker = processes.pipit(['bridge', 'worker', ...args])
+  await worker.says(/no connection to 127\.0\.0\.1:\d+: .*ECONNREFUSED.*; it goes on trying\n/, 'stderr')
+  expect(await worker.kill('SIGTERM')).toBe(0)
+})
 
 test('a supervisor that is killed takes its processes with it', async () => {
   const { port } = await processes.broker()

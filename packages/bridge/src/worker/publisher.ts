@@ -131,6 +131,8 @@ export class Publisher {
     client.onError((error) => complain(log, lease.session, error))
     client.onConnect((connected) => this.connected(connected))
     client.onDisconnect(() => this.disconnected())
+    // Commands wait meanwhile; who started the worker is to know why.
+    client.onAlert(({ error }) => log(`${lease.session}: ${error.message}; it goes on trying`))
     try {
       let isDrained = false
       while (!isClosed && !this.isLost && !this.isStopping && !isDrained && !this.mustReopen) {
