@@ -9,9 +9,8 @@ import filePlugin from '@size-limit/file'
 import sizeLimit from 'size-limit'
 import { PAGE_CLIENT, pageBuild } from './browser/bundle.ts'
 
-/** Bytes after gzip. The goal is 16,000; what there is must not grow meanwhile. */
-const BUDGET = 16_760
-const GOAL = 16_000
+/** Bytes after gzip. */
+const BUDGET = 16_000
 
 interface Manifest {
   readonly exports: Readonly<
@@ -28,7 +27,7 @@ try {
     size?: number
   }[]
   const size = result?.size ?? Number.POSITIVE_INFINITY
-  console.log(`The browser build takes ${size} bytes after gzip; ${BUDGET} is the most, ${GOAL} the goal`)
+  console.log(`The browser build takes ${size} bytes after gzip; ${BUDGET} is the most`)
   if (size > BUDGET) process.exitCode = 1
   files.delete('client.js')
   const parts = [...files].map(([name, bytes]) => `${name.replace('.js', '')} ${gzipSync(bytes).length}`)

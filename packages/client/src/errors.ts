@@ -5,7 +5,6 @@ import {
   NO_PROPERTIES,
   type ReasonCode,
   type ReasonProperties,
-  reasonCodeName,
 } from '@pipit/protocol'
 
 /** The server answered CONNECT with a refusal.
@@ -70,12 +69,6 @@ export class QueueFullError extends MqttError {
   constructor(message: string) {
     super('QUEUE_FULL', message, { reasonCode: 0x97 })
   }
-}
-
-/** `Not authorized (0x87): reason string`, as far as there is one. */
-export function describeReason(reasonCode: number, reasonString?: string): string {
-  const name = `${reasonCodeName(reasonCode)} (0x${reasonCode.toString(16).padStart(2, '0')})`
-  return reasonString === undefined ? name : `${name}: ${reasonString}`
 }
 
 /** What was asked for needs another protocol version, or something the server does not have. */

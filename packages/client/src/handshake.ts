@@ -7,7 +7,8 @@ import {
   reasonCodeForReturnCode,
 } from '@pipit/protocol'
 import type { Authentication } from './authentication.ts'
-import { ConnectionRefusedError, describeReason } from './errors.ts'
+import { describeReason } from './describe-reason.ts'
+import { ConnectionRefusedError } from './errors.ts'
 import type { Settings } from './options.ts'
 import type { PacketTransport } from './transport/packet-transport.ts'
 

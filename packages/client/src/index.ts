@@ -4,6 +4,7 @@ import type { Servers } from './options.ts'
 
 export { reasonCodeName } from '@pipit/protocol'
 export { AuthenticationError } from './authenticator.ts'
+export { describeReason } from './describe-reason.ts'
 export { MessageExpiredError } from './expiry.ts'
 export * from './exports.ts'
 export type { NodeClientOptions } from './node-platform.ts'

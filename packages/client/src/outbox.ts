@@ -9,7 +9,8 @@ import {
   type Pubcomp,
   type Pubrec,
 } from '@pipit/protocol'
-import { describeReason, RequestRefusedError, SessionEndedError } from './errors.ts'
+import { describeReason } from './describe-reason.ts'
+import { RequestRefusedError, SessionEndedError } from './errors.ts'
 import type { Expiry } from './expiry.ts'
 import type { Journal, Restored } from './journal.ts'
 import type { Link } from './link.ts'

@@ -1,5 +1,6 @@
 import { AWAITING_PUBCOMP, MqttError, type Outbound, type ReasonCode } from '@pipit/protocol'
-import { ConnectionLostError, describeReason } from './errors.ts'
+import { describeReason } from './describe-reason.ts'
+import { ConnectionLostError } from './errors.ts'
 import type { Link } from './link.ts'
 import { integer } from './options.ts'
 import type { Publication } from './publication.ts'

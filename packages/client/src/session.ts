@@ -1,6 +1,7 @@
 import { type Disconnect, type Packet, ProtocolError } from '@pipit/protocol'
 import type { Authentication } from './authentication.ts'
-import { ConnectionLostError, describeReason } from './errors.ts'
+import { describeReason } from './describe-reason.ts'
+import { ConnectionLostError } from './errors.ts'
 import { Inbox } from './inbox.ts'
 import type { Journal } from './journal.ts'
 import type { Link } from './link.ts'

@@ -8,7 +8,8 @@ import {
   type Subscription,
   type UnsubscribeProperties,
 } from '@pipit/protocol'
-import { describeReason, RequestRefusedError } from './errors.ts'
+import { describeReason } from './describe-reason.ts'
+import { RequestRefusedError } from './errors.ts'
 import type { Link } from './link.ts'
 import { checkQoS } from './options.ts'
 import { Request } from './requests.ts'
@@ -93,12 +94,12 @@ export function unsubscribeRequest(
   }))
 }
 
+/** @param what was asked for */
 export function refused(
-  what: string,
-  filter: string,
   code: ReasonCode,
   answer: { readonly properties?: ReasonProperties },
+  what: string,
 ): RequestRefusedError {
   const reason = describeReason(code, answer.properties?.reasonString)
-  return new RequestRefusedError(`${what} ${filter}: ${reason}`, code, answer.properties)
+  return new RequestRefusedError(`${what}: ${reason}`, code, answer.properties)
 }

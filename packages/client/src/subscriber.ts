@@ -120,7 +120,7 @@ export class Subscriber {
       const answer = await this.requests.send(request)
       const granted = this.grant(wanted, answer.reasonCodes, sink)
       if (answer.reasonCodes.every((code) => code >= 0x80)) {
-        throw refused('subscribe to', wanted[0]!.topicFilter, answer.reasonCodes[0]!, answer)
+        throw refused(answer.reasonCodes[0]!, answer, `subscribe to ${wanted[0]!.topicFilter}`)
       }
       return { granted, leave: () => this.leave(sink) }
     } catch (error) {
@@ -150,7 +150,7 @@ export class Subscriber {
       else this.setLeaving(filter, false)
     })
     const codes = [...reasonCodes.values()]
-    if (codes.every((code) => code >= 0x80)) throw refused('unsubscribe', filters[0]!, codes[0]!, answer)
+    if (codes.every((code) => code >= 0x80)) throw refused(codes[0]!, answer, `unsubscribe ${filters[0]!}`)
     return { reasonCodes, properties: answer.properties ?? {} }
   }
 
@@ -198,7 +198,8 @@ export class Subscriber {
       (answer) => {
         entries.forEach((entry, i) => {
           const code = answer.reasonCodes[i]!
-          if (code >= 0x80) this.lose(entry, refused('subscribe again', entry.filter, code, answer as Suback))
+          if (code >= 0x80)
+            this.lose(entry, refused(code, answer as Suback, `subscribe again ${entry.filter}`))
         })
       },
       (error: unknown) => {

@@ -6,7 +6,7 @@ import {
   type Will,
 } from '../codec/packets.ts'
 import type { PropertyPlace } from '../codec/property-table.ts'
-import { checkTopicName } from '../topics/names.ts'
+import { checkTopicName } from './names.ts'
 import { ROWS, stands } from './property-rows.ts'
 import { isReasonCodeOf } from './reason-codes.ts'
 import { utf8Length } from './utf8.ts'

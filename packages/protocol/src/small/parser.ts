@@ -4,7 +4,7 @@ import type { ParserOptions } from '../codec/parser.ts'
 import type { PropertyPlace, PublishProperties } from '../codec/property-table.ts'
 import { reasonCodeForReturnCode } from '../codec/return-codes.ts'
 import { MalformedPacketError, ProtocolError } from '../errors.ts'
-import { hasWildcard } from '../topics/names.ts'
+import { hasWildcard } from './names.ts'
 import { ROWS, stands } from './property-rows.ts'
 import { isReasonCodeOf } from './reason-codes.ts'
 import { decodeUtf8 } from './utf8.ts'
@@ -172,7 +172,8 @@ function decode(reader: Reader, first: number, version: ProtocolVersion): Packet
   if (kind === 3) return decodePublish(reader, first, version)
   const type = PACKET_TYPES[kind] as 'CONNACK'
   const flags = first & 15
-  const wanted = kind === 6 ? 2 : 0
+  // PUBREL, SUBSCRIBE and UNSUBSCRIBE.
+  const wanted = (0x540 >> kind) & 1 ? 2 : 0
   if (
     (flags !== wanted && !(version === 3 && wanted === 2 && flags === 10)) ||
     (kind === 15 && version < 5)
