@@ -82,6 +82,7 @@ describe('pipit device new', { timeout: 120_000 }, () => {
     await running.says(/(sent: 3 sent.*\n){2}/)
     await broker.running.kill('SIGKILL')
     await running.says(/kept: 0 sent, \d+ kept/)
+    await running.says(/^no connection to 127\.0\.0\.1:\d+: /m, 'stderr')
     expect(await running.kill('SIGTERM')).toBe(0)
     const config = json('my-sensor/config.json')
     expect(config).toMatchObject({

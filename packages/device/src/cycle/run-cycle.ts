@@ -252,7 +252,9 @@ class Cycle<Sample> {
   }
 
   private fault(what: string, error: unknown): void {
-    this.faults.push(`${what}: ${error instanceof Error ? error.message : String(error)}`)
+    const said = error instanceof Error ? error.message : String(error)
+    // Some errors begin with what is wrong themselves.
+    this.faults.push(said.startsWith(what) ? said : `${what}: ${said}`)
   }
 }
 
