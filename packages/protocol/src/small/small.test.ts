@@ -3,8 +3,10 @@ import { describe, expect, it } from 'vitest'
 import * as utf8 from '../codec/utf8.ts'
 import { PacketIdTable } from '../session/packet-id-table.ts'
 import * as filters from '../topics/filters.ts'
+import * as names from '../topics/names.ts'
 import { SubscriptionIndex } from '../topics/subscription-index.ts'
 import * as smallFilters from './filters.ts'
+import { checkTopicName } from './names.ts'
 import { PacketIdTable as SmallTable } from './packet-id-table.ts'
 import { SubscriptionIndex as SmallIndex } from './subscription-index.ts'
 import * as small from './utf8.ts'
@@ -115,12 +117,13 @@ describe("A page's small modules do as the fast ones", () => {
     )
   })
 
-  it('checkTopicFilter, parseSharedFilter and matches say the same', () => {
+  it('checkTopicName, checkTopicFilter, parseSharedFilter and matches say the same', () => {
     const level = fc.constantFrom('a', 'b', '', '+', '#', '$share', '$share', 'g', '$x', 'a+', '#b', '\n')
     const levels = fc.array(level, { maxLength: 5 }).map((each) => each.join('/'))
     const name = levels.map((each) => each.replaceAll(/[+#]/g, 'a'))
     fc.assert(
       fc.property(levels, name, (filter, topic) => {
+        expect(outcome(() => checkTopicName(filter))).toEqual(outcome(() => names.checkTopicName(filter)))
         const fault = outcome(() => filters.checkTopicFilter(filter))
         expect(outcome(() => smallFilters.checkTopicFilter(filter))).toEqual(fault)
         expect(smallFilters.parseSharedFilter(filter)).toEqual(filters.parseSharedFilter(filter))
