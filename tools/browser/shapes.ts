@@ -26,6 +26,9 @@ export class Shapes {
     for (const { key, optional } of members) if (optional === true) this.optional.add(nameOf(key))
     const name = nameOf(node.id)
     const types = node.type === 'ObjectExpression' ? [] : namesIn(node, new Set(['body', 'id']))
+    // The members written out in a type are among the names in it.
+    if (node.type === 'TSTypeAliasDeclaration' || node.type === 'TSIntersectionType')
+      for (const each of types) names.add(each)
     this.shapes.push({ names, types })
     if (name === '') return
     const known = this.declared.get(name) ?? new Set()
