@@ -75,17 +75,19 @@ export class RouteTable {
   }
 }
 
-/** FNV-1a over four bytes at a time, with its high bits brought down; 28 bits, so that it is a small integer
- *  wherever it goes. */
+/** A hash of four bytes at a time, whose bits all depend on all of them (the last steps are MurmurHash3's); 28 bits,
+ *  so that it is a small integer wherever it goes. */
 export function hashOf(bytes: Uint8Array, start: number, length: number): number {
   const end = start + length
-  let hash = 0x811c9dc5 ^ length
+  let hash = length
   let i = start
   for (; i + 4 <= end; i += 4) {
     const four = bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24)
-    hash = Math.imul(hash ^ four, 0x01000193)
+    hash = Math.imul(hash ^ four, 0x9e3779b1)
     hash ^= hash >>> 15
   }
-  for (; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193)
-  return (hash ^ (hash >>> 15)) & 0xfffffff
+  for (; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x9e3779b1)
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return (hash ^ (hash >>> 16)) & 0xfffffff
 }

@@ -66,9 +66,12 @@ export class Router {
    *  once is not worth what keeping it costs: a fifth of the time (bench/routing).
    *  @param hash of the topic's bytes */
   visit(topic: string, hash: number): Route {
-    const slot = hash & (this.seen.length - 1)
-    if (this.seen[slot] === hash) return this.route(topic)
-    this.seen[slot] = hash
+    const { seen } = this
+    const slot = hash & (seen.length - 1)
+    // Two places: of two topics that come in turn and share one, both are remembered.
+    if (seen[slot] === hash || seen[slot ^ 1] === hash) return this.route(topic)
+    seen[slot ^ 1] = seen[slot]!
+    seen[slot] = hash
     const route = new Route(topic, this.durabilityOf(topic))
     this.refresh(route)
     return route
