@@ -4,7 +4,7 @@ import {
   InboundAliases,
   OutboundAliases,
   type Publish,
-  type PublishProperties,
+  TopicAliasOnly,
 } from '@pipit/protocol'
 import type { Link } from './link.ts'
 import { NO_PAYLOAD, Publication } from './publication.ts'
@@ -18,7 +18,7 @@ export class LinkAliases {
   private readonly sends: boolean
   private readonly maximumPacketSize: number
   private readonly scratch = new Publication('', NO_PAYLOAD, 0, false)
-  private readonly properties: PublishProperties[] = []
+  private readonly properties: TopicAliasOnly[] = []
 
   /** @param own what we announced
    *  @param server what the server did
@@ -65,8 +65,8 @@ export class LinkAliases {
   }
 
   /** The properties of a message that has none but this Topic Alias: one object for all of them. */
-  private propertiesOf(topicAlias: number): PublishProperties {
-    this.properties[topicAlias] ??= { topicAlias }
+  private propertiesOf(topicAlias: number): TopicAliasOnly {
+    this.properties[topicAlias] ??= new TopicAliasOnly(topicAlias)
     return this.properties[topicAlias]
   }
 }

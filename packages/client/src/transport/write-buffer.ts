@@ -1,4 +1,4 @@
-import { encodedLength, encodeInto, type Packet, type ProtocolVersion } from '@pipit/protocol'
+import { encodedLength, encodeInto, type Packet, type ProtocolVersion, TopicAliasOnly } from '@pipit/protocol'
 
 /** Size of the buffer that the packets of one turn are written into. */
 const BUFFER_BYTES = 65536
@@ -62,8 +62,8 @@ export class WriteBuffer {
 function upperBound(packet: Packet): number {
   switch (packet.type) {
     case 'PUBLISH':
-      return packet.properties === undefined
-        ? packet.topic.length * 3 + packet.payload.length + 10
+      return packet.properties === undefined || packet.properties instanceof TopicAliasOnly
+        ? packet.topic.length * 3 + packet.payload.length + 13
         : Number.POSITIVE_INFINITY
     case 'PUBACK':
     case 'PUBREC':

@@ -18,6 +18,7 @@ import type {
 } from './packets.ts'
 import { propertiesLength, writeProperties } from './properties.ts'
 import { variableByteIntegerLength } from './reader.ts'
+import { TOPIC_ALIAS_LENGTH, TopicAliasOnly } from './topic-alias-only.ts'
 import { TopicBytes } from './topic-bytes.ts'
 import { Writer } from './writer.ts'
 
@@ -163,6 +164,7 @@ function publishProperties(packet: Publish, version: ProtocolVersion): number {
   if (version < 5) return -1
   const { properties } = packet
   if (properties === undefined || properties === NO_PROPERTIES) return 0
+  if (properties instanceof TopicAliasOnly) return TOPIC_ALIAS_LENGTH
   const length = propertiesLength(properties, 'PUBLISH')
   if (properties.responseTopic !== undefined) topicNameLength(properties.responseTopic, 'responseTopic')
   return length
@@ -208,7 +210,11 @@ function publishInto(packet: Publish, version: ProtocolVersion, bytes: Uint8Arra
   else writer.raw(known)
   if (qos > 0) writer.uint16(packet.packetId)
   if (properties === 0) writer.byte(0)
-  else if (properties > 0) writeProperties(writer, packet.properties, properties)
+  else if (packet.properties instanceof TopicAliasOnly && properties > 0) {
+    writer.byte(TOPIC_ALIAS_LENGTH)
+    writer.byte(0x23)
+    writer.uint16(packet.properties.topicAlias)
+  } else if (properties > 0) writeProperties(writer, packet.properties, properties)
   bytes.set(payload, end - payload.length)
   return end
 }

@@ -2,6 +2,7 @@
 
 export { NO_PROPERTIES } from '../codec/no-properties.ts'
 export { reasonCodeForReturnCode } from '../codec/return-codes.ts'
+export { TopicAliasOnly } from '../codec/topic-alias-only.ts'
 export { utf8Length } from '../codec/utf8.ts'
 export { MalformedPacketError, MqttError, ProtocolError } from '../errors.ts'
 export { InboundAliases, OutboundAliases } from '../session/aliases.ts'
