@@ -286,6 +286,82 @@ describe.skipIf(noMosquitto !== undefined || noMosquittoClients !== undefined)(
       expect(wrong).toEqual([])
     })
 
+    test('pre-shared keys, with a name in them and without', async () => {
+      const keys = write('keys', 'ann:00112233445566778899aabbccddeeff\n')
+      execFileSync('mosquitto_passwd', ['-c', '-b', join(folder, 'pw'), 'bob', 'p'])
+      const [ours, theirs] = [
+        [await freePort(), await freePort()],
+        [await freePort(), await freePort()],
+      ]
+      const file = ([named, plain]: readonly number[]): string =>
+        write(
+          `${named}.conf`,
+          [
+            `password_file ${folder}/pw`,
+            `psk_file ${keys}`,
+            `listener ${named} 127.0.0.1`,
+            'psk_hint hint',
+            'use_identity_as_username true',
+            `listener ${plain} 127.0.0.1`,
+            'psk_hint hint',
+            'user root',
+            '',
+          ].join('\n'),
+        )
+      await start(file(ours))
+      await processes.mosquittoWith(file(theirs))
+      const psk = (identity: string, key: string) => ['--psk', key, '--psk-identity', identity]
+      const right = psk('ann', '00112233445566778899aabbccddeeff')
+      const cases: readonly (readonly [string, readonly string[], readonly boolean[]])[] = [
+        ['the key', right, [true, false]],
+        ['the key and a password', [...right, '-u', 'bob', '-P', 'p'], [true, true]],
+        ['the key and a wrong password', [...right, '-u', 'bob', '-P', 'x'], [true, false]],
+        ['a wrong key', psk('ann', '00'), [false, false]],
+        ['a wrong identity', psk('bob', '00112233445566778899aabbccddeeff'), [false, false]],
+        ['no TLS', ['-u', 'bob', '-P', 'p'], [false, false]],
+      ]
+      for (const [name, args, isIn] of cases) {
+        const here = await Promise.all(ours.map(async (port) => (await pub(port, ...args)) === 0))
+        const there = await Promise.all(theirs.map(async (port) => (await pub(port, ...args)) === 0))
+        expect([name, here, there]).toEqual([name, isIn, isIn])
+      }
+    })
+
+    test("a bridge of Mosquitto's with a pre-shared key comes in here, and ours there", async () => {
+      const keys = write('keys', 'bridge:00112233445566778899aabbccddeeff\n')
+      const [ours, theirs, oursPsk, theirsPsk] = await Promise.all(Array.from({ length: 4 }, freePort))
+      const file = (port = 0, psk = 0, other = 0): string =>
+        write(
+          `${port}.conf`,
+          [
+            `listener ${port} 127.0.0.1`,
+            'allow_anonymous true',
+            `psk_file ${keys}`,
+            `listener ${psk} 127.0.0.1`,
+            'psk_hint hint',
+            'user root',
+            `connection to-${other}`,
+            `address 127.0.0.1:${other}`,
+            `topic from/${port} out 1`,
+            'bridge_identity bridge',
+            'bridge_psk 00112233445566778899aabbccddeeff',
+            'restart_timeout 1',
+            '',
+          ].join('\n'),
+        )
+      await start(file(ours, oursPsk, theirsPsk))
+      await processes.mosquittoWith(file(theirs, theirsPsk, oursPsk))
+      for (const [from = 0, to = 0] of [
+        [ours, theirs],
+        [theirs, ours],
+      ]) {
+        const args = ['-p', String(to), '-t', `from/${from}`, '-C', '1', '-F', '%t']
+        const sub = processes.run('stdbuf', ['-oL', 'mosquitto_sub', ...args])
+        while (sub.stdout === '') await pub(from, '-t', `from/${from}`, '-m', 'm')
+        expect(sub.stdout).toBe(`from/${from}\n`)
+      }
+    })
+
     test('TLS: certificates that are asked for, and who they name', async () => {
       const certificates = join(folder, 'certs')
       makeCertificates(certificates)

@@ -23,6 +23,10 @@ export interface LinkTls {
   /** Our certificate, where one is asked for. */
   readonly certificate?: string
   readonly key?: string
+  /** The identity of a pre-shared key: it takes the place of certificates, the server's too. */
+  readonly pskIdentity?: string
+  /** The key, in hexadecimal. */
+  readonly psk?: string
   readonly alpn?: string
   /** Do not compare the name in the certificate with the address; the authority is still checked. Default false. */
   readonly anyName?: boolean
@@ -109,6 +113,8 @@ export function checkLink(options: LinkOptions): void {
     checkTopicFilter(localPrefix + pattern)
     checkTopicFilter(remotePrefix + pattern)
   }
+  const fault = options.tls === undefined ? undefined : tlsFault(options.tls)
+  if (fault !== undefined) complain(fault)
   if (options.notificationTopic !== undefined) checkTopicName(options.notificationTopic)
   const { restartSeconds = 5, restartMaximumSeconds } = options
   if (restartMaximumSeconds !== undefined && restartMaximumSeconds < restartSeconds) {
@@ -119,6 +125,16 @@ export function checkLink(options: LinkOptions): void {
       'localClientId and remoteClientId are the same; a broker linked to itself would take one for the other',
     )
   }
+}
+
+function tlsFault({ psk, pskIdentity, ca, caFolder, certificate, key }: LinkTls): string | undefined {
+  if ((psk === undefined) !== (pskIdentity === undefined)) {
+    return `tls.${psk === undefined ? 'psk' : 'pskIdentity'} is missing; a pre-shared key needs both`
+  }
+  if (psk === undefined) return undefined
+  if (!/^([0-9a-f]{2})+$/i.test(psk)) return 'tls.psk is no text of hexadecimal digits, two for each byte'
+  const others = [ca, caFolder, certificate, key].some((each) => each !== undefined)
+  return others ? 'tls has a pre-shared key and certificates; it takes one of them' : undefined
 }
 
 export function remoteClientIdOf({ name, remoteClientId }: LinkOptions): string {

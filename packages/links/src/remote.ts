@@ -73,7 +73,8 @@ function delayOf({ restartSeconds, restartMaximumSeconds }: LinkOptions): (failu
   }
 }
 
-function tlsOptions({ ca, caFolder, certificate, key, alpn, anyName, version }: LinkTls): TlsOptions {
+function tlsOptions(tls: LinkTls): TlsOptions {
+  const { ca, caFolder, certificate, key, alpn, anyName, version } = tls
   const authorities = [
     ...(ca === undefined ? [] : [ca]),
     ...(caFolder === undefined ? [] : filesIn(caFolder)),
@@ -85,6 +86,19 @@ function tlsOptions({ ca, caFolder, certificate, key, alpn, anyName, version }: 
     ...(alpn !== undefined && { ALPNProtocols: [alpn] }),
     ...(anyName === true && { checkServerIdentity: () => undefined }),
     ...(version !== undefined && { minVersion: version }),
+    ...keyOptions(tls),
+  }
+}
+
+/** Who knows the key is who we mean: there is no certificate, and no name in it. */
+function keyOptions({ psk, pskIdentity }: LinkTls): TlsOptions {
+  if (psk === undefined || pskIdentity === undefined) return {}
+  const answer = { psk: Buffer.from(psk, 'hex'), identity: pskIdentity }
+  return {
+    // Node offers no cipher that works with pre-shared keys unless it is named.
+    ciphers: 'PSK:TLS_AES_128_GCM_SHA256',
+    pskCallback: () => answer,
+    checkServerIdentity: () => undefined,
   }
 }
 

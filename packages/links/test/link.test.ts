@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { connect, type Message, type MqttClient } from '@pipit/client'
 import { afterEach, describe, expect, test } from 'vitest'
 import { Link, type LinkOptions } from '../src/index.ts'
@@ -266,6 +266,32 @@ describe.skipIf(noMosquitto !== undefined)(`Link (${noMosquitto ?? 'between two 
     }
   })
 
+  test.each([undefined, 'TLSv1.3'] as const)(
+    'a pre-shared key, version %s: the right one',
+    async (version) => {
+      const port = await freePort()
+      const keys = join(mkdtempSync(join(tmpdir(), 'pipit-links-psk-')), 'keys')
+      try {
+        writeFileSync(keys, 'here:00112233445566778899aabbccddeeff\n')
+        const lines = [`psk_file ${keys}`, `listener ${port} 127.0.0.1`, 'psk_hint x']
+        const [here, there] = [await broker(), await broker(...lines, 'use_identity_as_username true')]
+        const to = (name: string, pskIdentity: string, psk: string) =>
+          link(here, there, {
+            name,
+            addresses: [`127.0.0.1:${port}`],
+            tls: { pskIdentity, psk, ...(version !== undefined && { version }) },
+            restartSeconds: 1,
+          })
+        const refused = [to('a', 'here', '00'), to('b', 'eve', '00112233445566778899aabbccddeeff')]
+        for (const { log } of refused) await log.says(/the next attempt comes/)
+        await to('c', 'here', '00112233445566778899aabbccddeeff').log.says(/connected to/)
+        expect(refused.map(({ link: each }) => each.metrics().connected)).toEqual([false, false])
+      } finally {
+        rmSync(dirname(keys), { recursive: true, force: true })
+      }
+    },
+  )
+
   test('a message that is too large is dropped with a word, and the next one goes', async () => {
     const [here, there] = [await broker(), await broker()]
     const { log } = link(here, there, { maximumPacketSize: 100 })
@@ -289,6 +315,16 @@ describe('options', () => {
     [
       { restartSeconds: 9, restartMaximumSeconds: 3 },
       'link x: restartMaximumSeconds is 3, less than restartSeconds, 9',
+    ],
+    [{ tls: { psk: '00' } }, 'link x: tls.pskIdentity is missing; a pre-shared key needs both'],
+    [{ tls: { pskIdentity: 'i' } }, 'link x: tls.psk is missing; a pre-shared key needs both'],
+    [
+      { tls: { pskIdentity: 'i', psk: '0g' } },
+      'link x: tls.psk is no text of hexadecimal digits, two for each byte',
+    ],
+    [
+      { tls: { pskIdentity: 'i', psk: '00', ca: 'c' } },
+      'link x: tls has a pre-shared key and certificates; it takes one of them',
     ],
     [{ remoteClientId: 'i', localClientId: 'i' }, 'link x: localClientId and remoteClientId are the same'],
   ]

@@ -51,7 +51,7 @@ function rows(
     text: said,
     reload,
     ...(fallback !== undefined && { fallback }),
-    ...(/^passphrase$|Password$/.test(key) && { secret: true as const }),
+    ...(/^passphrase$|^psk$|Password$/.test(key) && { secret: true as const }),
   }))
 }
 
@@ -274,6 +274,13 @@ const LINK_TLS = rows([
   ['caFolder', text, undefined, 'A folder of such files.'],
   ['certificate', text, undefined, 'The PEM file of our certificate, where one is asked for.'],
   ['key', text, undefined, 'The PEM file of its key.'],
+  [
+    'pskIdentity',
+    text,
+    undefined,
+    'The identity of a pre-shared key, which takes the place of certificates.',
+  ],
+  ['psk', text, undefined, 'The key, in hexadecimal.'],
   ['alpn', text, undefined, 'The protocol that is named in the handshake.'],
   ['anyName', flag, false, 'Do not compare the name in the certificate with the address.'],
   ['version', TLS_VERSION, 'TLSv1.2', 'The oldest version of TLS.'],

@@ -33,6 +33,9 @@ export function checkTlsOptions(options: TlsOptions): void {
   if (takesName && options.requireCertificate !== true && pskFile === undefined) {
     throw new Error('tls.identityAsUsername and tls.subjectAsUsername need tls.requireCertificate')
   }
+  if (pskFile !== undefined && options.minimumVersion === 'TLSv1.3') {
+    throw new Error('tls.pskFile works with TLS 1.2 only; tls.minimumVersion has to be TLSv1.2')
+  }
   if ((options.minimumVersion ?? 'TLSv1.2') > (options.maximumVersion ?? 'TLSv1.3')) {
     throw new Error('tls.minimumVersion is above tls.maximumVersion')
   }

@@ -244,6 +244,11 @@ password p p
     ])
   })
 
+  test('a bridge with a pre-shared key', () => {
+    const { document } = read(`${LINK}topic a\nbridge_identity here\nbridge_psk 00ff\nbridge_alpn mqtt\n`)
+    expect(document['links']).toMatchObject([{ tls: { pskIdentity: 'here', psk: '00ff', alpn: 'mqtt' } }])
+  })
+
   test('what is not supported is named with its line, and what it is there for', () => {
     const text =
       'listener 1 ::1\nmount_point x\nauth_plugin /a.so\nauth_opt_key v\nlog_dest syslog\nqueue_qos0_messages true\ncheck_retain_source false\n'
@@ -293,6 +298,11 @@ describe('faults', () => {
     [
       `${LINK}topic a\nrestart_timeout 9 2\n`,
       'm.conf:4: restart_timeout is 9 2; it takes seconds, or a lowest and a highest number of them',
+    ],
+    [`${LINK}topic a\nbridge_psk 00\n`, 'm.conf:4: bridge_identity is missing; a pre-shared key needs both'],
+    [
+      `${LINK}topic a\nbridge_psk 00\nbridge_identity i\nbridge_cafile ca\n`,
+      'm.conf:6: a connection has either certificates or a pre-shared key',
     ],
     [`${LINK}topic a\n${LINK}topic a\n`, 'm.conf:4: connection b is there already, in m.conf:1'],
     [

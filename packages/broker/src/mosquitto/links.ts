@@ -117,13 +117,15 @@ function unquoted(word: string): string {
 const VERSIONS: Readonly<Record<string, string>> = { 'tlsv1.3': 'TLSv1.3', 'tlsv1.2': 'TLSv1.2' }
 
 function tlsOf(own: Sayings, place: Place): Entry | undefined {
-  const tls: Entry = {}
+  const tls: Entry = keyOf(own, place)
   put(tls, 'ca', own.text('bridge_cafile'))
   put(tls, 'caFolder', own.text('bridge_capath'))
   put(tls, 'certificate', own.text('bridge_certfile'))
   put(tls, 'key', own.text('bridge_keyfile'))
   if (own.flag('bridge_require_ocsp') === true) {
-    place.unsupported.push(`${own.where('bridge_require_ocsp')}: bridge_require_ocsp true is not supported`)
+    const where = own.where('bridge_require_ocsp')
+    const why = 'Node gives the stapled answer and nothing that checks it'
+    place.unsupported.push(`${where}: bridge_require_ocsp true is not supported; ${why}`)
   }
   if (Object.keys(tls).length === 0) return undefined
   put(tls, 'alpn', own.text('bridge_alpn'))
@@ -134,6 +136,27 @@ function tlsOf(own: Sayings, place: Place): Entry | undefined {
   if (VERSIONS[version] === undefined) {
     const broken = 'is broken and not supported; tlsv1.2 and tlsv1.3 are'
     place.unsupported.push(`${own.where('bridge_tls_version')}: bridge_tls_version ${version} ${broken}`)
+  }
+  return tls
+}
+
+/** A pre-shared key, with what Mosquitto asks of it. */
+function keyOf(own: Sayings, place: Place): Entry {
+  const tls: Entry = {}
+  put(tls, 'pskIdentity', own.text('bridge_identity'))
+  put(tls, 'psk', own.text('bridge_psk'))
+  const names = ['bridge_identity', 'bridge_psk']
+  const [there] = names.filter((name) => own.has(name))
+  if (there === undefined) return tls
+  const missing = names.find((name) => !own.has(name))
+  if (missing !== undefined) {
+    place.faults.push(`${own.where(there)}: ${missing} is missing; a pre-shared key needs both`)
+  }
+  const other = ['bridge_cafile', 'bridge_capath', 'bridge_certfile', 'bridge_keyfile'].find((name) =>
+    own.has(name),
+  )
+  if (other !== undefined) {
+    place.faults.push(`${own.where(other)}: a connection has either certificates or a pre-shared key`)
   }
   return tls
 }

@@ -108,7 +108,14 @@ function pskOf(own: Sayings, pskFile: string | undefined, place: Place): Entry {
   if (pskFile === undefined) place.faults.push(`${own.where('psk_hint')}: psk_file is missing`)
   else tls['pskFile'] = pskFile
   put(tls, 'identityAsUsername', own.flag('use_identity_as_username'))
-  return { ...tls, ...common(own, place) }
+  const all = { ...tls, ...common(own, place) }
+  if (all['minimumVersion'] === 'TLSv1.3') {
+    const why = 'pre-shared keys are those of TLS 1.2 here'
+    place.unsupported.push(
+      `${own.where('tls_version')}: tls_version tlsv1.3 is not supported with psk_hint; ${why}`,
+    )
+  }
+  return all
 }
 
 function common(own: Sayings, place: Place): Entry {
