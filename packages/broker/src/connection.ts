@@ -50,10 +50,13 @@ export class Connection extends Sender implements StreamOwner {
   claimedId = ''
   /** The user name in its CONNECT. */
   claimedUser: string | undefined = undefined
-  /** What the password that it logged in with is known by. */
+  /** The user whose password it gave, and what that password is known by. */
+  loginUser: string | undefined = undefined
   loginMark: string | undefined = undefined
   /** The user that this connection is counted under. */
   countedUser: string | undefined = undefined
+  /** When the login ends, milliseconds. */
+  validUntil = Number.POSITIVE_INFINITY
   readonly connectedAt: number
   /** When bytes came last, milliseconds. */
   lastReceived: number
@@ -280,6 +283,7 @@ export class Connection extends Sender implements StreamOwner {
       return
     }
     if (this.isLocal) return
+    if (now >= this.validUntil) return this.disconnect(0xa0, 'its login has expired')
     // One and a half times keep alive [MQTT-3.1.2-22].
     if (this.keepAlive > 0 && now - this.lastReceived >= this.keepAlive * 1500) {
       return this.disconnect(0x8d, 'keep alive timeout')

@@ -131,6 +131,79 @@ describe('passwords', () => {
     expect((await alice.receive('DISCONNECT')).reasonCode).toBe(0x87)
     await bob.settles()
   })
+
+  test('who is on its way in while its password goes is not let in', async () => {
+    const passwordFile = file('going', `alice:${hashes['sha512-pbkdf2']}\n`)
+    let release = (): void => undefined
+    const held = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    const { broker, port } = await bench.broker({ access: { passwordFile }, onConnect: () => held })
+    const password = Buffer.from('secret')
+    const early = await bench.open(port)
+    const refused = early.hello({ clientId: 'a', username: 'alice', password }).then(
+      ({ reasonCode }) => reasonCode,
+      () => 'closed',
+    )
+    while (broker.connections.size === 0 || [...broker.connections][0]?.loginMark === undefined) {
+      await new Promise(setImmediate)
+    }
+    writeFileSync(passwordFile, `alice:${await hashPassword(Buffer.from('other'), 'sha512')}\n`)
+    expect(await broker.reload()).toEqual([])
+    release()
+    expect(await refused).not.toBe(0)
+    expect(broker.sessions.size).toBe(0)
+  })
+
+  test('what is checked while the file is read again counts as the file says then', async () => {
+    const passwordFile = file('racing', `alice:${hashes['sha512-pbkdf2']}\n`)
+    const { broker, port } = await bench.broker({ access: { passwordFile } })
+    const wires = await Promise.all(Array.from({ length: 3 }, () => bench.open(port)))
+    const codes = wires.map((wire, i) =>
+      wire
+        .hello({ clientId: `c${i}`, username: 'alice', password: Buffer.from('secret') })
+        .then(({ reasonCode }) => reasonCode)
+        .catch(() => 'closed'),
+    )
+    while (broker.counters.connects < 3) await new Promise(setImmediate)
+    writeFileSync(passwordFile, `alice:${await hashPassword(Buffer.from('other'), 'sha512')}\n`)
+    await broker.reload()
+    await Promise.all(codes)
+    for (const { session } of broker.connections) expect(session).toBeUndefined()
+    expect(await login(port, ['alice', 'other'], 5, 'new')).toBe(0)
+  })
+
+  test('rules that come while a client is on its way in are its rules', async () => {
+    const passwordFile = file('ruled', `alice:${hashes['sha512']}\n`)
+    const aclFile = file('late-rules', 'user alice\ntopic write may\n')
+    let release = (): void => undefined
+    let asked = (): void => undefined
+    const isAsked = new Promise<void>((resolve) => {
+      asked = resolve
+    })
+    const held = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    const onConnect = (): Promise<void> => {
+      asked()
+      return held
+    }
+    const { broker, port } = await bench.broker({ access: { passwordFile }, onConnect })
+    const wire = await bench.open(port)
+    const entering = wire.hello({ clientId: 'a', username: 'alice', password: Buffer.from('secret') })
+    await isAsked
+    broker.reconfigure({ ...broker.options, access: { passwordFile, aclFile } })
+    expect(await broker.reload()).toEqual([])
+    release()
+    expect((await entering).reasonCode).toBe(0)
+    for (const [topic, code] of [
+      ['may', 0x10],
+      ['other', 0x87],
+    ] as const) {
+      wire.publish(topic, 'x', { qos: 1 })
+      expect((await wire.receive('PUBACK')).reasonCode).toBe(code)
+    }
+  })
 })
 
 const ISSUE = {
@@ -310,6 +383,61 @@ describe('tokens', () => {
     expect(await login(port, ['u', await token('EdDSA', good)])).toBe(0)
     const none = `${Buffer.from('{"alg":"none"}').toString('base64url')}.e30.e30`
     expect(await login(port, ['v', none])).toBe(0x86)
+  })
+
+  test("a token of another algorithm than the key, or of an unknown one, is the client's fault", async () => {
+    const [rsa, ec] = [kinds[0]!, kinds[1]!]
+    const pem = rsa[1].export({ type: 'spki', format: 'pem' }).toString()
+    const forged = (header: object): string =>
+      `${Buffer.from(JSON.stringify(header)).toString('base64url')}.${Buffer.from('{"exp":9e9}').toString('base64url')}.AAAA`
+    const tokens = [
+      await token('ES256', { sub: 'ann' }, ec[2]),
+      forged({ alg: 'EdDSA' }),
+      forged({ alg: 'HS256' }),
+      forged({ alg: 'RS256', crit: ['x'], x: 1 }),
+      forged({ alg: 7 }),
+      forged({}),
+    ]
+    for (const keys of [pem, file('keys3.json', await jwks())]) {
+      const { lines, logger } = log()
+      const { port } = await bench.broker({ access: { jwt: { keys } }, logger })
+      const wanted = keys === pem ? tokens : tokens.slice(1)
+      for (const [i, each] of wanted.entries()) expect(await login(port, [`u${i}`, each])).toBe(0x86)
+      for (const line of lines) expect(line).toMatch(/is refused \(0x86\): the token is refused: /)
+      expect(lines).toHaveLength(wanted.length)
+    }
+  })
+
+  test("keys that are no use are not the client's fault: 0x88", async () => {
+    const { lines, logger } = log()
+    const broken = { keys: [{ kty: 'EC', crv: 'P-256', x: 'AA', y: 'AA', alg: 'ES256', kid: 'ES256' }] }
+    const keys = file('broken.json', JSON.stringify(broken))
+    const { port } = await bench.broker({ access: { jwt: { keys } }, logger })
+    expect(await login(port, ['u', await token('ES256', { sub: 'ann' })])).toBe(0x88)
+    expect(lines[0]).toMatch(/the keys for tokens cannot be had: /)
+  })
+
+  test('the end of a token ends the connection: DISCONNECT 0xA0, in 3.1.1 without a word', async () => {
+    let now = Date.now()
+    const jwt = { keys: file('keys4.json', await jwks()), toleranceSeconds: 0 }
+    const { broker, port } = await bench.broker({ access: { jwt }, now: () => now })
+    const exp = Math.floor(now / 1000) + 100
+    const password = Buffer.from(await token('EdDSA', { sub: 'ann', exp }))
+    const will = { topic: 'gone', payload: Buffer.from('w'), qos: 0 as const, retain: false }
+    const watcher = broker.subscribe('gone')[Symbol.asyncIterator]()
+    const wire = await bench.connect(port, { clientId: 'a', username: 'x', password, will })
+    const old = await bench.connect(port, { clientId: 'b', username: 'x', password, protocolVersion: 4 })
+    now = exp * 1000 - 1
+    broker.sweep()
+    await wire.settles()
+    now = exp * 1000
+    broker.sweep()
+    expect((await wire.receive('DISCONNECT')).reasonCode).toBe(0xa0)
+    await expect(old.any()).rejects.toThrow('closed')
+    expect((await watcher.next()).value).toMatchObject({ topic: 'gone' })
+    expect(await login(port, ['x', password])).toBe(0x86)
+    const renewed = Buffer.from(await token('EdDSA', { sub: 'ann', exp: exp + 100 }))
+    expect(await login(port, ['x', renewed])).toBe(0)
   })
 
   test('keys from a URL are fetched once', async () => {

@@ -241,6 +241,24 @@ describe('enhanced authentication', () => {
     await wire.settles()
   })
 
+  test('guessing is slowed down, by user and address; who is connected is not held up by others', async () => {
+    let now = 1_000_000
+    const { port } = await bench.broker({ authenticators: [scram()], now: () => now })
+    const code = async (client: Scram): Promise<number> =>
+      (await (await login(port, client)).receive('CONNACK')).reasonCode
+    const inside = await login(port, new Scram('user', 'pencil'))
+    expect((await inside.receive('CONNACK')).reasonCode).toBe(0)
+    for (let i = 0; i < 4; i++) expect(await code(new Scram('user', `guess ${i}`))).toBe(0x86)
+    // Not even the right one tells whether it is.
+    expect(await code(new Scram('user', 'guess'))).toBe(0x9f)
+    expect(await code(new Scram('user', 'pencil'))).toBe(0x9f)
+    now += 60_000
+    expect(await code(new Scram('user', 'pencil'))).toBe(0)
+    for (let i = 0; i < 20; i++) expect(await code(new Scram(`nobody${i}`, 'x'))).toBe(0x86)
+    expect(await code(new Scram('newcomer', 'x'))).toBe(0x9f)
+    expect(await code(new Scram('user', 'pencil'))).toBe(0)
+  })
+
   test('a re-authentication that fails ends the connection with 0x87 [MQTT-4.12.1-2]', async () => {
     const { port } = await bench.broker({ authenticators: [scram()] })
     const wire = await login(port, new Scram('user', 'pencil'))

@@ -5,7 +5,7 @@ import type { Acl, AclAction, AclDecision, AclSubject } from './acl.ts'
 import { AclError, readAcl } from './acl-file.ts'
 import { aclOf } from './acl-yaml.ts'
 import type { AuthenticationResult, ConnectRequest } from './authenticate.ts'
-import { Backoff } from './backoff.ts'
+import { Backoff, GUESSED, isGuess } from './backoff.ts'
 import { HttpAccess } from './http-access.ts'
 import { JwtAccess } from './jwt.ts'
 import { Passwords } from './passwords.ts'
@@ -20,6 +20,12 @@ export interface AccessHost {
   denied(subject: AclSubject, action: AclAction, topic: string, rule: string): void
   /** Rules or users have changed. */
   changed(access: Access): void
+}
+
+/** A client that was asked who it is. */
+export interface Login extends AuthenticationResult {
+  /** What the password that it gave is known by, as `markOf` gives it. */
+  readonly mark?: string
 }
 
 /** Who may come in and do what, at a broker or at one of its listeners. */
@@ -56,7 +62,7 @@ export class Access implements RuleSource {
     this.backoff = new Backoff(() => host.now())
     const warn = (why: string): void => host.warn(why)
     this.passwords = passwordFile === undefined ? undefined : new Passwords(passwordFile)
-    this.jwt = jwt === undefined ? undefined : new JwtAccess(jwt, warn)
+    this.jwt = jwt === undefined ? undefined : new JwtAccess(jwt, () => host.now(), warn)
     this.http = http === undefined ? undefined : new HttpAccess(http, () => host.now(), warn)
   }
 
@@ -138,7 +144,7 @@ export class Access implements RuleSource {
     address: string,
     tls: TlsPeer | undefined,
     isLast: boolean,
-  ): Promise<AuthenticationResult> {
+  ): Promise<Login> {
     const { clientIdPrefix } = this.options
     if (clientIdPrefix !== undefined && !request.clientId.startsWith(clientIdPrefix)) {
       return { reasonCode: 0x87, reasonString: 'its client identifier does not begin as it has to' }
@@ -149,16 +155,16 @@ export class Access implements RuleSource {
       return this.anonymous ? LET_IN : { reasonCode: 0x87, reasonString: 'it says no user name' }
     }
     const who = username ?? ''
-    if (this.backoff.wait(address, who) > 0) {
-      return { reasonCode: 0x9f, reasonString: 'too many logins have failed; try again later' }
-    }
+    if (this.backoff.wait(address, who) > 0) return GUESSED
     const result = await this.identify(request, isLast)
+    // Many at a time are no way around it.
+    if (this.backoff.wait(address, who) > 0) return GUESSED
     if (result.reasonCode === 0) this.backoff.succeeded(address, who)
-    else if (result.reasonCode === 0x86 || result.reasonCode === 0x85) this.backoff.failed(address, who)
+    else if (isGuess(result)) this.backoff.failed(address, who)
     return result
   }
 
-  private async identify(request: ConnectRequest, isLast: boolean): Promise<AuthenticationResult> {
+  private async identify(request: ConnectRequest, isLast: boolean): Promise<Login> {
     const { clientId, username, password } = request
     if (this.jwt !== undefined && password !== undefined && JwtAccess.isToken(password)) {
       return this.jwt.authenticate(clientId, password)
@@ -171,7 +177,7 @@ export class Access implements RuleSource {
     ) {
       const verdict = await passwords.check(username, password ?? NOTHING)
       if (verdict === 'busy') return { reasonCode: 0x89, reasonString: 'too many logins at a time' }
-      return verdict === 'right' ? LET_IN : WRONG
+      return verdict === 'wrong' ? WRONG : { ...LET_IN, mark: verdict.mark }
     }
     if (http !== undefined) return http.authenticate(request)
     // Nobody here knows names: they count as they are given, unless somebody was to be asked.

@@ -14,10 +14,12 @@ export interface AuthenticationResult {
   readonly reasonCode: ReasonCode
   /** For clients that want it, when the broker sends Reason Strings. */
   readonly reasonString?: string
-  /** Who the client is from now on; default: the user name it gave. */
+  /** Who the client is from now on; default: the user name it gave. Of one that is refused: who it tried to be. */
   readonly username?: string
   /** What the client may do, in place of what the ACL file says, as rules such as `read a/#` and `write b`. */
   readonly acl?: readonly string[]
+  /** How long the client may stay, milliseconds since the epoch; then: DISCONNECT 0xA0. Default: for ever. */
+  readonly validUntil?: number
   /** Last data of an enhanced authentication, sent with CONNACK. */
   readonly authenticationData?: Uint8Array
 }

@@ -1,3 +1,5 @@
+import type { AuthenticationResult } from './authenticate.ts'
+
 /** Failures from one address that cost nothing, and how many are forgiven a second. */
 const ADDRESS = { burst: 20, perSecond: 1 / 3 }
 
@@ -10,6 +12,17 @@ const LONGEST_MS = 60_000
 
 /** Entries kept of each kind: the oldest go first. */
 const KEPT = 100_000
+
+/** What is answered until it is over. */
+export const GUESSED: AuthenticationResult = {
+  reasonCode: 0x9f,
+  reasonString: 'too many logins have failed; try again later',
+}
+
+/** Says whether a login failed in a way that may be guessing. */
+export function isGuess({ reasonCode }: AuthenticationResult): boolean {
+  return reasonCode === 0x86 || reasonCode === 0x85
+}
 
 /** Makes guessing passwords slow: by user and address, by address, and by user, whatever the address. Who logged in
  *  from an address before is not held up there by what others do. */

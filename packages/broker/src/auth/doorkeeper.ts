@@ -7,6 +7,7 @@ import { Access, type AccessHost } from './access.ts'
 import type { AccessOptions } from './access-options.ts'
 import type { AclSubject } from './acl.ts'
 import type { AuthenticationResult } from './authenticate.ts'
+import { Backoff, GUESSED, isGuess } from './backoff.ts'
 import { NO_RIGHTS, type Rights } from './rights.ts'
 
 /** Asks who clients are and gives them their rights: the broker's access, those of its listeners, and the hook. */
@@ -15,9 +16,12 @@ export class Doorkeeper {
   private standard: Access | undefined = undefined
   private readonly all = new Set<Access>()
   private isOpen = false
+  /** Of logins in several packets; those with a password are counted where they are checked. */
+  private readonly backoff: Backoff
 
   constructor(broker: Broker) {
     this.broker = broker
+    this.backoff = new Backoff(() => broker.now())
   }
 
   /** Reads the files of the broker's own access.
@@ -91,9 +95,21 @@ export class Doorkeeper {
     }
     const isLast = options.authenticate === undefined
     return access.authenticate(request, address, tls, isLast).then(async (first) => {
+      connection.loginUser = first.username ?? username
+      connection.loginMark = first.mark
       if (first.reasonCode !== 0 || isLast) return first
       return joined(first, await hooks.authenticate({ ...request, username: first.username ?? username }))
     })
+  }
+
+  /** What counts of a login in several packets: who has failed too often is not let in, whatever it knows now. */
+  concluded({ address, claimedUser = '' }: Connection, result: AuthenticationResult): AuthenticationResult {
+    const who = result.username ?? claimedUser
+    if (result.reasonCode !== 0 && !isGuess(result)) return result
+    if (this.backoff.wait(address, who) > 0) return GUESSED
+    if (result.reasonCode === 0) this.backoff.succeeded(address, who)
+    else this.backoff.failed(address, who)
+    return result
   }
 
   /** What a client that comes in will be allowed; undefined: everything. */
@@ -111,12 +127,15 @@ export class Doorkeeper {
     return Access.without(this.host)
   }
 
-  /** A session gets its rights, and is remembered to have them by its password. */
+  /** Says whether the password with which a client logged in is still the one that it would need. */
+  stillKnows({ access, loginUser, loginMark }: Connection): boolean {
+    return access === undefined || access.stillKnows(loginUser, loginMark)
+  }
+
+  /** A session gets its rights. */
   admit(connection: Connection, session: Session, rights: Rights | undefined): void {
-    const { access, stream } = connection
     session.rights = rights
-    session.isTrusted = stream.isTrusted === true
-    connection.loginMark = stream.tls?.username === undefined ? access?.markOf(session.username) : undefined
+    session.isTrusted = connection.stream.isTrusted === true
     this.broker.permissions.forget(session)
   }
 
@@ -160,19 +179,21 @@ export class Doorkeeper {
     return faults
   }
 
-  /** Who is no longer known, or has another password now, has to log in again. */
+  /** Who is no longer known, or has another password now, has to log in again: who is on its way in, too. */
   private changed(access: Access): void {
     const { broker } = this
     for (const connection of [...broker.connections]) {
-      const { session } = connection
-      if (connection.access !== access || session === undefined) continue
-      // Rules where there were none.
-      session.rights ??= session.isTrusted ? undefined : access.rightsOf(session, undefined)
-      if (!access.stillKnows(session.username, connection.loginMark)) {
-        connection.disconnect(0x87, 'its password is no longer valid')
-      }
+      if (connection.access !== access) continue
+      this.limit(connection, connection.session)
+      if (!this.stillKnows(connection)) connection.disconnect(0x87, 'its password is no longer valid')
     }
     broker.rulesChanged()
+  }
+
+  /** There may be rules where there were none. */
+  limit({ access }: Connection, session: Session | undefined): void {
+    if (session === undefined || session.isTrusted) return
+    session.rights ??= access?.rightsOf(session, undefined)
   }
 
   close(): void {

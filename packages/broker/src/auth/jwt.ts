@@ -33,12 +33,14 @@ const LONGEST = 16_384
 /** Knows clients by signed tokens that they give as their passwords. */
 export class JwtAccess {
   private readonly options: JwtOptions
+  private readonly now: () => number
   private readonly failed: (why: string) => void
   private keys: JWTVerifyGetKey | undefined = undefined
 
   /** @throws Error when the algorithms are not those of signatures */
-  constructor(options: JwtOptions, failed: (why: string) => void) {
+  constructor(options: JwtOptions, now: () => number, failed: (why: string) => void) {
     this.options = options
+    this.now = now
     this.failed = failed
     const unknown = options.algorithms?.find((each) => !ALGORITHMS.includes(each))
     if (unknown !== undefined) {
@@ -58,13 +60,13 @@ export class JwtAccess {
     const { keys, cacheSeconds = 600 } = this.options
     if (isUrl(keys)) {
       const options = { cacheMaxAge: cacheSeconds * 1000, timeoutDuration: 5_000 }
-      this.keys ??= createRemoteJWKSet(new URL(keys), options)
+      this.keys ??= fetched(createRemoteJWKSet(new URL(keys), options))
       return
     }
     const text = isPem(keys) ? keys : await contentsOf(keys)
     const name = isPem(keys) ? 'access.jwt.keys' : keys
     try {
-      this.keys = isPem(text) ? pemKey(text) : createLocalJWKSet(JSON.parse(text) as JSONWebKeySet)
+      this.keys = isPem(text) ? pemKey(text) : fetched(createLocalJWKSet(JSON.parse(text) as JSONWebKeySet))
     } catch (cause) {
       throw new Error(`${name}: neither a JSON Web Key Set nor a public key in PEM`, { cause })
     }
@@ -84,6 +86,7 @@ export class JwtAccess {
       const { payload } = await jwtVerify(Buffer.from(password).toString('latin1'), keys, {
         algorithms: [...algorithms],
         clockTolerance: toleranceSeconds,
+        currentDate: new Date(this.now()),
         // A token without an end would be a password that nobody can change.
         requiredClaims: ['exp'],
         ...(issuer !== undefined && { issuer }),
@@ -104,9 +107,11 @@ export class JwtAccess {
       return wrong('it is for another client identifier', 0x85)
     }
     const acl = payload[aclClaim]
-    if (acl === undefined) return { reasonCode: 0, username }
     const isList = Array.isArray(acl) && acl.every((rule) => typeof rule === 'string')
-    return isList ? { reasonCode: 0, username, acl } : wrong(`its claim "${aclClaim}" is no list of rules`)
+    if (acl !== undefined && !isList) return wrong(`its claim "${aclClaim}" is no list of rules`)
+    const { toleranceSeconds = 5 } = this.options
+    const validUntil = ((payload.exp ?? 0) + toleranceSeconds) * 1000
+    return { reasonCode: 0, username, validUntil, ...(isList && { acl: acl as string[] }) }
   }
 
   private refusalFor(error: unknown): AuthenticationResult {
@@ -115,13 +120,33 @@ export class JwtAccess {
       return wrong(`its claim "${error.claim}" will not do`)
     if (error instanceof errors.JWSSignatureVerificationFailed) return wrong('its signature is wrong')
     if (error instanceof errors.JWKSNoMatchingKey) return wrong('it is signed with a key that is not known')
+    if (error instanceof errors.JWKSMultipleMatchingKeys)
+      return wrong('it does not say which key it is of (kid)')
     if (error instanceof errors.JOSEAlgNotAllowed) return wrong('its algorithm is not allowed')
     if (error instanceof errors.JWSInvalid || error instanceof errors.JWTInvalid)
       return wrong('it is malformed')
-    // The keys could not be fetched: that is not the client's fault.
-    this.failed(`the keys for tokens cannot be had: ${error instanceof Error ? error.message : error}`)
+    // Its algorithm is not one of the key, or is not known at all.
+    if (!(error instanceof KeysMissing)) return wrong('its key is not one for its algorithm')
+    // That is not the client's fault.
+    this.failed(`the keys for tokens cannot be had: ${error.message}`)
     return { reasonCode: 0x88, reasonString: 'tokens cannot be checked now' }
   }
+}
+
+/** There are no keys to check with, whatever the token. */
+class KeysMissing extends Error {}
+
+/** Tells a fault of the keys, or of the service that has them, from one of the token.
+ *  @throws KeysMissing */
+function fetched(keys: JWTVerifyGetKey): JWTVerifyGetKey {
+  return (header, token) =>
+    Promise.resolve(keys(header, token)).catch((error: unknown) => {
+      if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys) {
+        throw error
+      }
+      if (error instanceof errors.JOSENotSupported) throw error
+      throw new KeysMissing(error instanceof Error ? error.message : String(error), { cause: error })
+    })
 }
 
 function wrong(why: string, reasonCode: 0x85 | 0x86 = 0x86): AuthenticationResult {

@@ -11,8 +11,8 @@ const AT_A_TIME = Math.max(1, Math.min(2, availableParallelism() - 1))
 /** Logins that may wait to be checked, some seconds' worth; beyond, they are refused as busy. */
 const MAY_WAIT = 200
 
-/** What came of checking a password. */
-export type PasswordVerdict = 'right' | 'wrong' | 'busy'
+/** What came of checking a password; right: by which entry, as `markOf` gives it. */
+export type PasswordVerdict = 'wrong' | 'busy' | { readonly mark: string }
 
 /** Checks the passwords of one file. Hashing runs beside the event loop, few at a time. */
 export class Passwords {
@@ -21,7 +21,7 @@ export class Passwords {
   /** Hashed for users that do not exist, so that they take as long as those that do. */
   private decoy: PasswordHash | undefined = undefined
   /** What was right once, by user: who reconnects is not hashed again. The key dies with the process. */
-  private readonly seen = new Map<string, { readonly entry: PasswordEntry; readonly mark: Buffer }>()
+  private readonly seen = new Map<string, { readonly entry: PasswordEntry; readonly seal: Buffer }>()
   private readonly key = randomBytes(32)
   private running = 0
   private readonly waiting: (() => void)[] = []
@@ -54,17 +54,19 @@ export class Passwords {
 
   async check(username: string, password: Uint8Array): Promise<PasswordVerdict> {
     const entry = this.known.users.get(username)
-    const mark = hash('sha256', Buffer.concat([this.key, password]), 'buffer')
+    const seal = hash('sha256', Buffer.concat([this.key, password]), 'buffer')
     const before = this.seen.get(username)
-    if (before !== undefined && before.entry.text === entry?.text && timingSafeEqual(before.mark, mark)) {
-      return 'right'
+    if (entry !== undefined && before?.entry.text === entry.text && timingSafeEqual(before.seal, seal)) {
+      return { mark: entry.text }
     }
     if (this.waiting.length >= MAY_WAIT) return 'busy'
     const kept = entry?.hash ?? this.decoy
     const isRight = kept !== undefined && (await this.inTurn(() => verifyAtEase(password, kept)))
+    // The file may have been read again meanwhile: what counts is what it says now.
+    if (this.markOf(username) !== entry?.text) return this.check(username, password)
     if (!isRight || entry?.hash === undefined) return 'wrong'
-    this.seen.set(username, { entry, mark })
-    return 'right'
+    this.seen.set(username, { entry, seal })
+    return { mark: entry.text }
   }
 
   private async inTurn<T>(work: () => Promise<T>): Promise<T> {

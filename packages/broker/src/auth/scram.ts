@@ -105,14 +105,16 @@ class ScramExchange implements AuthenticationExchange {
     const credentials = this.credentials
     if (match === null || credentials === undefined) return MALFORMED
     const [, withoutProof = '', binding = '', nonce = '', proof = ''] = match
-    if (binding !== Buffer.from(first.gs2Header).toString('base64') || nonce !== this.nonce) return WRONG
+    if (binding !== Buffer.from(first.gs2Header).toString('base64') || nonce !== this.nonce) {
+      return wrong(first)
+    }
     const message = `${first.bare},${this.serverFirst},${withoutProof}`
     const given = Buffer.from(proof, 'base64')
-    if (given.length !== KEY_BYTES) return WRONG
+    if (given.length !== KEY_BYTES) return wrong(first)
     const clientKey = xor(given, hmac(credentials.storedKey, message))
     const storedKey = createHash('sha256').update(clientKey).digest()
     const isRight = timingSafeEqual(storedKey, credentials.storedKey)
-    if (!isRight || !this.known) return WRONG
+    if (!isRight || !this.known) return wrong(first)
     const signature = hmac(credentials.serverKey, message).toString('base64')
     return { reasonCode: 0, username: first.username, authenticationData: Buffer.from(`v=${signature}`) }
   }
@@ -129,7 +131,11 @@ class ScramExchange implements AuthenticationExchange {
 }
 
 const MALFORMED: AuthenticationResult = { reasonCode: 0x82, reasonString: 'no message of SCRAM' }
-const WRONG: AuthenticationResult = { reasonCode: 0x86 }
+
+/** Names who was tried: failures are counted by user. */
+function wrong({ username }: ClientFirst): AuthenticationResult {
+  return { reasonCode: 0x86, username, reasonString: 'wrong user name or password' }
+}
 
 /** @see RFC 5802, 7: client-first-message. Channel binding is not offered, so `p=` is refused. */
 function parseClientFirst(text: string): ClientFirst | undefined {

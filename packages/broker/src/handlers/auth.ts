@@ -29,7 +29,9 @@ export function beginAuthentication(
   const { remoteAddress } = connection.stream
   connection.authenticationMethod = method
   const request = { clientId, username, password, remoteAddress, reauthentication: false }
-  begin(connection, () => authenticator.begin(request), authenticationData, done)
+  const concluded = (result: AuthenticationResult): void =>
+    done(connection.broker.door.concluded(connection, result))
+  begin(connection, () => authenticator.begin(request), authenticationData, concluded)
   return true
 }
 
@@ -81,7 +83,8 @@ function reauthenticate(connection: Connection, method: string, data: Uint8Array
     connection,
     () => authenticator.begin(request),
     data,
-    (result) => {
+    (outcome) => {
+      const result = broker.door.concluded(connection, outcome)
       if (result.reasonCode !== 0) {
         // DISCONNECT has no code for a bad password.
         return connection.disconnect(
@@ -90,6 +93,7 @@ function reauthenticate(connection: Connection, method: string, data: Uint8Array
         )
       }
       session.username = result.username ?? session.username
+      connection.validUntil = result.validUntil ?? Number.POSITIVE_INFINITY
       const subject = { clientId, username: session.username }
       broker.door.admit(connection, session, broker.door.rightsFor(connection, subject, result.acl))
       broker.router.changed()

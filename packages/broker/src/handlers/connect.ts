@@ -134,6 +134,8 @@ export function refuse(connection: Connection, reasonCode: ReasonCode, reasonStr
 
 function accept(connection: Connection, packet: Connect, { clientId, result, rights }: Newcomer): void {
   const { broker } = connection
+  // Files may have been read again while hooks were asked.
+  if (!broker.door.stillKnows(connection)) return refuse(connection, 0x87, 'its password is no longer valid')
   const user = result.username ?? packet.username
   const refusal = broker.admission.identify(user)
   if (refusal !== 0) return refuse(connection, refusal)
@@ -193,8 +195,10 @@ function attach(
     return refuse(connection, 0x89)
   }
   connection.session = session
+  broker.door.limit(connection, session)
   connection.will = packet.will
   connection.authenticationMethod = properties.authenticationMethod
+  connection.validUntil = result.validUntil ?? Number.POSITIVE_INFINITY
   const keepAlive = broker.keepAliveFor(packet.keepAlive)
   connection.keepAlive = keepAlive
   connection.frames.maximumPacketSize = broker.limits.maximumPacketSize
