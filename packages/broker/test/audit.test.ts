@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Broker, type BrokerOptions } from '@pipit/broker'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { canMount, SmallDisk } from '../../../tools/torture/small-disk.ts'
 import { Audit } from '../src/audit/audit.ts'
 import { Peer } from './peer.ts'
 
@@ -155,6 +156,69 @@ describe('Audit', () => {
     const dropped = lines.find(({ event }) => event === 'dropped')
     expect(lines.length).toBeLessThan(5_000)
     expect(lines.length - 1 + Number(dropped?.['count'])).toBe(5_000)
+  })
+
+  test('who is not let in is limited for each address, and the rest is counted', async () => {
+    const audit = await open(() => 0, 2)
+    for (let i = 0; i < 4; i++) {
+      const client = { clientId: `c${i}`, username: undefined, from: `192.0.2.1:${i}` }
+      audit.refused(client, 0x86, 'wrong')
+      audit.turnedAway(`192.0.2.1:${i}`, 'no CONNECT in time')
+    }
+    audit.turnedAway('[2001:db8::1]:1', 'no CONNECT in time')
+    await audit.close()
+    expect(linesOf().map(({ event, from, suppressed }) => [event, from ?? suppressed])).toEqual([
+      ['refused', '192.0.2.1:0'],
+      ['turned away', '192.0.2.1:0'],
+      ['refused', '192.0.2.1:1'],
+      ['turned away', '192.0.2.1:1'],
+      ['turned away', '[2001:db8::1]:1'],
+      ['refused', 2],
+      ['turned away', 2],
+    ])
+  })
+
+  test('half a line of one that was killed does not spoil the next', async () => {
+    writeFileSync(file, '{"event":"whole"}\n{"event":"ha')
+    for (const act of ['one', 'two']) {
+      const audit = await open(() => 0)
+      audit.administered(act, {})
+      await audit.close()
+    }
+    const [whole, half, ...rest] = readFileSync(file, 'utf8').trimEnd().split('\n')
+    expect([whole, half]).toEqual(['{"event":"whole"}', '{"event":"ha'])
+    expect(rest.map((line) => (JSON.parse(line) as Line)['act'])).toEqual(['one', 'two'])
+  })
+
+  test.skipIf(!canMount())('nor does half a line on a disk that was full (needs root)', async () => {
+    const disk = new SmallDisk(join(folder, 'disk'), 1)
+    try {
+      const path = join(disk.folder, 'audit.jsonl')
+      let failed = (): void => undefined
+      const hasFailed = new Promise<void>((resolve) => {
+        failed = resolve
+      })
+      writeFileSync(path, '{"event":"before"}\n')
+      const audit = await Audit.open({ file: path }, () => 0, failed)
+      disk.fill()
+      // More than what is left of the file's last page.
+      for (let i = 0; i < 20; i++) audit?.administered('full', { i, text: 'x'.repeat(900) })
+      await hasFailed
+      disk.free()
+      audit?.administered('after', {})
+      await audit?.close()
+      const lines = readFileSync(path, 'utf8').trimEnd().split('\n')
+      const broken = lines.filter((line) => !line.endsWith('}'))
+      const acts = lines
+        .filter((line) => line.endsWith('}'))
+        .map((line) => JSON.parse(line) as Line)
+        .map(({ event, act }) => act ?? event)
+      expect(broken).toHaveLength(1)
+      expect(acts[0]).toBe('before')
+      expect(acts.slice(-2)).toEqual(['dropped', 'after'])
+    } finally {
+      disk.unmount()
+    }
   })
 
   test('is opened again although lines never cease to come', async () => {

@@ -1,4 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises'
+import { type FileHandle, open, stat } from 'node:fs/promises'
 
 /** Bytes that may wait for the disk. What comes beyond is dropped and counted: a disk never holds the broker up. */
 const MOST_BYTES = 1024 * 1024
@@ -19,6 +19,8 @@ export class AuditFile {
   private writing: Promise<void> | undefined = undefined
   private isFailing = false
   private reopens = false
+  /** Nobody knows whether the file ends with a whole line: it was opened, or could not be written. */
+  private isUnsure = true
   /** Who waits for that. */
   private readonly reopened: (() => void)[] = []
 
@@ -97,12 +99,17 @@ export class AuditFile {
     if (this.reopens || this.handle === undefined) await this.openAnew()
     const { dropped } = this
     const all = dropped > 0 ? [this.lost(dropped), ...lines] : lines
-    await this.handle?.appendFile(`${all.join('\n')}\n`)
+    // Half a line of one that was killed, or whose disk was full, stays one line.
+    const start = this.isUnsure && (await endsWithin(this.path)) ? '\n' : ''
+    this.isUnsure = true
+    await this.handle?.appendFile(`${start}${all.join('\n')}\n`)
+    this.isUnsure = false
     this.dropped -= dropped
   }
 
   private async openAnew(): Promise<void> {
     this.reopens = false
+    this.isUnsure = true
     const before = this.handle
     try {
       this.handle = await openForAppending(this.path)
@@ -116,6 +123,22 @@ export class AuditFile {
     if (this.isFailing) return
     this.isFailing = true
     this.failed(error instanceof Error ? error.message : String(error))
+  }
+}
+
+/** Says whether a file ends within a line; one that cannot be read does not. */
+async function endsWithin(path: string): Promise<boolean> {
+  let handle: FileHandle | undefined
+  try {
+    const { size } = await stat(path)
+    if (size === 0) return false
+    handle = await open(path, 'r')
+    const { bytesRead, buffer } = await handle.read(Buffer.alloc(1), 0, 1, size - 1)
+    return bytesRead === 1 && buffer[0] !== 0x0a
+  } catch {
+    return false
+  } finally {
+    await handle?.close().catch(() => undefined)
   }
 }
 

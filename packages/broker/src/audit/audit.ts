@@ -5,7 +5,8 @@ import { AuditFile } from './audit-file.ts'
 export interface AuditOptions {
   /** A file of JSON lines. It is opened again by `broker.reload()`, for who moves it away. */
   readonly file?: string
-  /** Lines a second about what one client may not do; more are counted. Default 10. */
+  /** Lines a second about what one client may not do, and about one address that is not let in; more are counted.
+   *  Default 10. */
   readonly denialsPerSecond?: number
 }
 
@@ -29,8 +30,11 @@ type Field = string | number | boolean | readonly string[] | undefined
 /** Characters of a text; the rest is cut off. */
 const LONGEST = 1_000
 
-/** Clients whose denials are counted at a time. */
-const MOST_CLIENTS = 10_000
+/** Clients and addresses whose lines are counted at a time. */
+const MOST_COUNTED = 10_000
+
+/** What attackers can make as many of as they like. */
+type Frequent = 'denied' | 'refused' | 'turned away'
 
 /** Writes down who came in, who was refused and why, who may not do what, and what operators did: one JSON object a
  *  line. It never waits for the disk, and says how many lines it had to drop. */
@@ -39,8 +43,9 @@ export class Audit {
   private readonly now: () => number
   private readonly denialsPerSecond: number
   private second = 0
-  private readonly denials = new Map<string, number>()
-  private suppressed = 0
+  /** Lines of this second, by event and whom they are about. */
+  private readonly counts = new Map<string, number>()
+  private readonly suppressed = new Map<Frequent, number>()
 
   private constructor(file: AuditFile, now: () => number, denialsPerSecond: number) {
     this.file = file
@@ -72,12 +77,13 @@ export class Audit {
   /** A client was not let in. */
   refused({ clientId, username, from }: AuditClient, reasonCode: ReasonCode, why: string | undefined): void {
     const code = `0x${reasonCode.toString(16)}`
+    if (!this.maySay('refused', withoutPort(from))) return
     this.say('refused', { clientId, username, from, reasonCode: code, why })
   }
 
   /** A connection was closed before it said who it is. */
   turnedAway(from: string | undefined, why: string): void {
-    this.say('turned away', { from, why })
+    if (this.maySay('turned away', withoutPort(from))) this.say('turned away', { from, why })
   }
 
   /** A client may not do what it tried; @param rule and why */
@@ -88,7 +94,7 @@ export class Audit {
     rule: string,
   ): void {
     const { clientId, username } = client
-    if (this.mayDeny(clientId)) this.say('denied', { clientId, username, action, topic, rule })
+    if (this.maySay('denied', clientId)) this.say('denied', { clientId, username, action, topic, rule })
   }
 
   /** The configuration, or files that it names, were read again. */
@@ -113,31 +119,36 @@ export class Audit {
     await this.file.close()
   }
 
-  private mayDeny(clientId: string): boolean {
+  private maySay(event: Frequent, about: string): boolean {
     const second = Math.floor(this.now() / 1000)
     if (second !== this.second) {
       this.endSecond()
       this.second = second
     }
-    const count = (this.denials.get(clientId) ?? 0) + 1
-    const isKnown = count > 1 || this.denials.size < MOST_CLIENTS
+    const key = `${event} ${about}`
+    const count = (this.counts.get(key) ?? 0) + 1
+    const isKnown = count > 1 || this.counts.size < MOST_COUNTED
     if (isKnown && count <= this.denialsPerSecond) {
-      this.denials.set(clientId, count)
+      this.counts.set(key, count)
       return true
     }
-    this.suppressed++
+    this.suppressed.set(event, (this.suppressed.get(event) ?? 0) + 1)
     return false
   }
 
   private endSecond(): void {
-    this.denials.clear()
-    if (this.suppressed > 0) this.say('denied', { suppressed: this.suppressed })
-    this.suppressed = 0
+    this.counts.clear()
+    for (const [event, suppressed] of this.suppressed) this.say(event, { suppressed })
+    this.suppressed.clear()
   }
 
   private say(event: string, fields: Readonly<Record<string, Field>>): void {
     this.file.write(lineOf(this.now(), event, fields))
   }
+}
+
+function withoutPort(from = ''): string {
+  return from.slice(0, Math.max(0, from.lastIndexOf(':')))
 }
 
 function lineOf(now: number, event: string, fields: Readonly<Record<string, Field>>): string {

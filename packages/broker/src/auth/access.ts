@@ -38,6 +38,7 @@ export class Access implements RuleSource {
   private jwt: JwtAccess | undefined
   private readonly backoff: Backoff
   private watch: FileWatch | undefined = undefined
+  private reading: Promise<unknown> = Promise.resolve()
 
   /** Reads the files.
    *  @throws Error naming the file, and the line, that is wrong */
@@ -102,9 +103,16 @@ export class Access implements RuleSource {
     return aclFile !== undefined || jwt !== undefined || http !== undefined
   }
 
-  /** Reads the files again; each that is wrong stays as it was.
+  /** Reads the files again; each that is wrong stays as it was. One time after the other: what was read first must
+   *  not be what stays.
    *  @returns a line for each fault */
-  async reload(): Promise<string[]> {
+  reload(): Promise<string[]> {
+    const reading = this.reading.then(() => this.readAgain())
+    this.reading = reading
+    return reading
+  }
+
+  private async readAgain(): Promise<string[]> {
     const faults: string[] = []
     const attempt = async (what: string, read: () => Promise<readonly string[]>): Promise<void> => {
       try {

@@ -364,7 +364,7 @@ const AUDIT = rows(
       'audit.denialsPerSecond',
       whole(0, 1_000_000),
       10,
-      'Lines a second about what one client may not do; more are counted.',
+      'Lines a second about what one client may not do, and about one address that is not let in; more are counted.',
     ],
   ],
   'restart',
