@@ -5,14 +5,14 @@ import type {
   CommandCounts,
   CommandQueue,
   CommandState,
-  MessageProperties,
   NewCommand,
   Once,
   Outcome,
 } from '../engine/commands.ts'
+import { bytesOf, numberOf, optional, propertiesOf, type Row, textOf } from '../engine/rows.ts'
 import type { Lease, SessionChange } from '../engine/sessions.ts'
 import type { SessionTable } from './session-table.ts'
-import { bytesOf, numberOf, optional, type Row, type Statements, textOf } from './statements.ts'
+import type { Statements } from './statements.ts'
 import type { Synchronous } from './synchronous.ts'
 
 /** States by the number they are kept as. */
@@ -199,8 +199,4 @@ function commandOf(row: Row): Command {
     reasonCode: optional(row['reason_code'], numberOf),
     reason: optional(row['reason'], textOf),
   }
-}
-
-export function propertiesOf(value: unknown): MessageProperties | undefined {
-  return optional(value, (text) => JSON.parse(textOf(text)) as MessageProperties)
 }

@@ -6,10 +6,11 @@ import {
   type HookState,
   type HookStore,
 } from '../engine/hooks.ts'
+import { numberOf, type Row, textOf } from '../engine/rows.ts'
 import type { Lease } from '../engine/sessions.ts'
 import type { MessageTable } from './message-table.ts'
 import type { SessionTable } from './session-table.ts'
-import { numberOf, type Row, type Statements, textOf } from './statements.ts'
+import type { Statements } from './statements.ts'
 import type { Synchronous } from './synchronous.ts'
 
 /** Webhooks. */

@@ -1,9 +1,9 @@
 import { matches } from '@pipit/protocol'
 import type { Keep, MessageStore, NewMessage, Page, ReadOptions, StoredMessage } from '../engine/messages.ts'
+import { bytesOf, numberOf, optional, propertiesOf, type Row, textOf } from '../engine/rows.ts'
 import type { Lease, SessionChange } from '../engine/sessions.ts'
-import { propertiesOf } from './command-table.ts'
 import type { SessionTable } from './session-table.ts'
-import { bytesOf, numberOf, optional, type Row, type Statements, textOf } from './statements.ts'
+import type { Statements } from './statements.ts'
 import type { Synchronous } from './synchronous.ts'
 
 /** Topics looked at for one page: a rare filter does not hold the thread up. */

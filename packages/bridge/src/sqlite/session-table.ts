@@ -1,4 +1,5 @@
-import { hostname } from 'node:os'
+import { freeName, isFree } from '../engine/leasing.ts'
+import { bytesOf, numberOf, optional, textOf } from '../engine/rows.ts'
 import type {
   AcquireOptions,
   Lease,
@@ -8,7 +9,7 @@ import type {
   SessionStore,
 } from '../engine/sessions.ts'
 import { LeaseLostError } from '../errors.ts'
-import { bytesOf, numberOf, optional, type Row, type Statements, textOf } from './statements.ts'
+import type { Statements } from './statements.ts'
 import type { Synchronous } from './synchronous.ts'
 
 /** Sessions and who holds them. */
@@ -25,11 +26,16 @@ export class SessionTable implements Synchronous<SessionStore> {
       'SELECT name, epoch, owner, until FROM sessions WHERE kind = ? ORDER BY name',
       kind,
     )
-    const free = all.find((row) => isFree(row, now))
+    const free = all.find((row) =>
+      isFree({ owner: optional(row['owner'], textOf), until: numberOf(row['until']) }, now),
+    )
     if (free === undefined && (which === 'abandoned' || (which === 'single' && all.length > 0)))
       return undefined
     const lease = {
-      session: free === undefined ? newName(kind, all) : textOf(free['name']),
+      session:
+        free === undefined
+          ? freeName(kind, new Set(all.map((row) => textOf(row['name']))))
+          : textOf(free['name']),
       epoch: this.newEpoch(),
     }
     this.sql.run(
@@ -115,29 +121,5 @@ export class SessionTable implements Synchronous<SessionStore> {
   /** No epoch comes twice, not even for a session that was removed and made again. */
   private newEpoch(): number {
     return numberOf(this.sql.get('UPDATE epochs SET last = last + 1 RETURNING last')?.['last'])
-  }
-}
-
-function newName(kind: SessionKind, all: readonly Row[]): string {
-  const names = new Set(all.map((row) => row['name']))
-  let number = 1
-  while (names.has(`${kind}-${number}`)) number++
-  return `${kind}-${number}`
-}
-
-/** The lease has run out, or its holder is a process of this machine that has ended. */
-function isFree(row: Row, now: number): boolean {
-  return row['owner'] === null || numberOf(row['until']) <= now || isGone(textOf(row['owner']))
-}
-
-/** Owners name themselves `host/pid/…`. */
-function isGone(owner: string): boolean {
-  const [host, pid] = owner.split('/')
-  if (host !== hostname() || !/^\d+$/.test(pid ?? '')) return false
-  try {
-    process.kill(Number(pid), 0)
-    return false
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ESRCH'
   }
 }

@@ -1,6 +1,5 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
-
-export type Row = Readonly<Record<string, unknown>>
+import type { Row } from '../engine/rows.ts'
 
 /** Prepares each statement when it is first used. */
 export class Statements {
@@ -32,21 +31,4 @@ export class Statements {
     }
     return statement
   }
-}
-
-export function numberOf(value: unknown): number {
-  return Number(value ?? 0)
-}
-
-export function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : ''
-}
-
-export function bytesOf(value: unknown): Uint8Array {
-  return value instanceof Uint8Array ? value : new Uint8Array(0)
-}
-
-/** A column that may be empty. */
-export function optional<T>(value: unknown, read: (value: unknown) => T): T | undefined {
-  return value === null || value === undefined ? undefined : read(value)
 }
