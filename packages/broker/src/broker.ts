@@ -18,12 +18,12 @@ import type { Authenticator } from './auth/authenticator.ts'
 import { Doorkeeper } from './auth/doorkeeper.ts'
 import { Permissions } from './auth/permissions.ts'
 import { BufferPool } from './buffer-pool.ts'
-import { Connection } from './connection.ts'
+import { Connection, withoutPort } from './connection.ts'
 import { HookRunner, isPromise } from './hooks.ts'
 import { checkExposure } from './listeners/exposure.ts'
 import { type ListenerRules, NO_RULES } from './listeners/rules.ts'
 import type { SocketListenOptions } from './listeners/server.ts'
-import type { Accept, ByteStream, Listener, Report } from './listeners/stream.ts'
+import type { Accept, ByteStream, Gate, Listener, Report } from './listeners/stream.ts'
 import { listenTcp, type TcpListenOptions } from './listeners/tcp.ts'
 import { listenWebSocket, type WebSocketListenOptions } from './listeners/websocket.ts'
 import { type LocalSubscribeOptions, LocalSubscription } from './local.ts'
@@ -74,7 +74,7 @@ export class Broker implements RegistryHost {
   readonly reader: Reader
   readonly strict: boolean
   readonly maximumQoS: QoS
-  readonly queueTotals = { messages: 0, bytes: 0 }
+  readonly queueTotals = { messages: 0, bytes: 0, inflightBytes: 0 }
   overflowPolicy: OverflowPolicy
   readonly hooks: HookRunner
   readonly permissions: Permissions
@@ -104,6 +104,8 @@ export class Broker implements RegistryHost {
   private readonly listeners = new Set<Listener>()
   private sweeper: NodeJS.Timeout | undefined = undefined
   private whenGone: () => void = () => undefined
+  /** What waited in outputs that were not taken, when it was last counted. */
+  private outputBytes = 0
   private sysTree: SysTree | undefined = undefined
   private sysTimer: NodeJS.Timeout | undefined = undefined
   private closing = false
@@ -120,6 +122,7 @@ export class Broker implements RegistryHost {
     this.tracer = options.trace === true ? new Tracer((topic, text) => this.publish(topic, text)) : undefined
     this.reader = new Reader(this.strict)
     this.router = new Router(options.sharedStrategy ?? 'round-robin', (topic) => this.durabilityOf(topic))
+    this.deliverAs(options)
     this.sessions = new SessionRegistry(this, this.router)
     this.turn = new Turn(this.pool)
     this.counters = new Counters(this.now())
@@ -129,7 +132,7 @@ export class Broker implements RegistryHost {
     this.permissions = new Permissions(this.limits, this.hooks, (session) => this.door.rightsOf(session))
     this.rulesChanged()
     this.admission = new Admission(this.limits, this.now)
-    this.retained = new Retained(this.limits, this.now, (session, topic) =>
+    this.retained = new Retained(this.limits, this.now, this.router, (session, topic) =>
       this.permissions.mayReceive(session, topic),
     )
     this.distributor = new Distributor(this.router, this.retained, this.now, (...loss) =>
@@ -143,7 +146,7 @@ export class Broker implements RegistryHost {
    *  @throws Error naming the address and what to do, when it cannot, or when it would be open to the world */
   async listen(options: TcpListenOptions = {}): Promise<Listener> {
     const host = options.path === undefined ? (options.host ?? '127.0.0.1') : 'localhost'
-    return this.openListener(options, host, (accept, report) => listenTcp(options, accept, report))
+    return this.openListener(options, host, (...calls) => listenTcp(options, ...calls))
   }
 
   /** Listens for MQTT over WebSocket, on a port of its own or, with `server`, on an HTTP server that exists.
@@ -152,15 +155,15 @@ export class Broker implements RegistryHost {
     // A server that exists is its owner's, and so is where it listens.
     const host = options.server === undefined ? (options.host ?? '127.0.0.1') : 'localhost'
     const { maximumPacketSize } = this.limits
-    return this.openListener(options, host, (accept, report) =>
-      listenWebSocket(options, maximumPacketSize, accept, report),
+    return this.openListener(options, host, (...calls) =>
+      listenWebSocket(options, maximumPacketSize, ...calls),
     )
   }
 
   private async openListener(
     options: SocketListenOptions,
     host: string,
-    open: (accept: Accept, report: Report) => Promise<Listener>,
+    open: (accept: Accept, report: Report, gate: Gate) => Promise<Listener>,
   ): Promise<Listener> {
     await this.open()
     const access = await this.door.accessFor(options.access)
@@ -171,7 +174,7 @@ export class Broker implements RegistryHost {
       checkExposure({ host, hasTls: tls !== undefined, asksWho, insecure })
       const report: Report = (from, why) => this.reported(from, why)
       return this.addListener(
-        await open((stream) => this.acceptFrom(stream, access, options), report),
+        await open((stream) => this.acceptFrom(stream, access, options), report, this.gate),
         access,
       )
     } catch (error) {
@@ -228,6 +231,21 @@ export class Broker implements RegistryHost {
     return this.router.mayReceive !== undefined
   }
 
+  private deliverAs({ queueQoS0 = false, upgradeQoS = false }: BrokerOptions): void {
+    const { router } = this
+    if (router.queueQoS0 === queueQoS0 && router.upgradeQoS === upgradeQoS) return
+    router.queueQoS0 = queueQoS0
+    router.upgradeQoS = upgradeQoS
+    router.changed()
+  }
+
+  /** Says whether so many bytes more would be beyond what the broker may hold for its clients. */
+  isBeyondMemory(size: number): boolean {
+    const { queueTotals, retained, limits } = this
+    const held = queueTotals.bytes + queueTotals.inflightBytes + retained.bytes + this.outputBytes
+    return held + size > limits.memory
+  }
+
   private durabilityOf(topic: string): Durability {
     for (const { filter, durability } of this.options.durabilityByFilter ?? []) {
       if (matches(filter, topic)) return durability
@@ -273,6 +291,9 @@ export class Broker implements RegistryHost {
       return connection.acknowledge(first, packetId, reasonCode)
     journal.acknowledge(connection, first, packetId, reasonCode, always)
   }
+
+  /** Looks at a connection before anything is spent on it. */
+  private readonly gate: Gate = (remoteAddress) => this.admission.arrive(withoutPort(remoteAddress))
 
   /** Takes streams from a listener of one's own. */
   readonly accepting: Accept = (stream) => this.acceptFrom(stream, undefined, NO_RULES)
@@ -402,15 +423,17 @@ export class Broker implements RegistryHost {
   }
 
   /** Takes new values of the options that can change while the broker runs: limits, `overflowPolicy`,
-   *  `checkPayloadFormat`, `emptyClientId`, `reasonStrings`, `responseInformation` and `sysInterval`, and with the
-   *  next `reload()` `access`. What is absent goes back to its default; other options stay as they are.
+   *  `queueQoS0`, `upgradeQoS`, `checkPayloadFormat`, `emptyClientId`, `reasonStrings`, `responseInformation` and
+   *  `sysInterval`, and with the next `reload()` `access`. What is absent goes back to its default; other options stay as they are.
    *  @throws RangeError naming the limit that is wrong; then nothing has changed */
   reconfigure(options: BrokerOptions): void {
     const limits = checkedLimits(options.limits)
     const { overflowPolicy, checkPayloadFormat, emptyClientId, reasonStrings } = options
-    const { responseInformation, sysInterval, access } = options
+    const { responseInformation, sysInterval, access, queueQoS0, upgradeQoS } = options
     const changed = {
       overflowPolicy,
+      queueQoS0,
+      upgradeQoS,
       checkPayloadFormat,
       emptyClientId,
       reasonStrings,
@@ -421,6 +444,7 @@ export class Broker implements RegistryHost {
     Object.assign(this.limits, limits)
     this.options = { ...this.options, ...changed, limits }
     this.overflowPolicy = overflowPolicy ?? 'drop-oldest'
+    this.deliverAs(options)
     clearInterval(this.sysTimer)
     this.sysTimer = undefined
     if (this.listeners.size > 0) this.startSysTree()
@@ -610,6 +634,12 @@ export class Broker implements RegistryHost {
     this.sweeper.unref()
   }
 
+  private countOutput(): number {
+    let bytes = 0
+    for (const { output } of this.connections) if (output.blocked) bytes += output.backlog
+    return bytes
+  }
+
   private startSysTree(): void {
     const { sysInterval = 10 } = this.options
     if (sysInterval === 0 || this.sysTimer !== undefined) return
@@ -634,6 +664,7 @@ export class Broker implements RegistryHost {
   sweep(): void {
     const now = this.now()
     for (const connection of this.connections) connection.checkTime(now)
+    if (this.limits.memory > 0) this.outputBytes = this.countOutput()
     this.sessions.sweep()
     this.wills.sweep(now)
     this.admission.sweep()

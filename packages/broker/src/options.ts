@@ -33,6 +33,9 @@ export interface Limits {
   readonly subscriptionsPerClient: number
   /** QoS 1 and 2 messages in flight to one client, whatever its Receive Maximum allows. */
   readonly inflight: number
+  /** Bytes of payloads in flight to one client at QoS 1 and 2: with so many, nothing more is sent to it until some are
+   *  acknowledged. 0: no limit. */
+  readonly inflightBytes: number
   /** QoS 1 and 2 messages unacknowledged from one client; announced when below 65535. Beyond: DISCONNECT 0x93. */
   readonly receiveMaximum: number
   /** Topic Aliases accepted from one client; announced when above 0. Beyond: DISCONNECT 0x94. */
@@ -51,6 +54,9 @@ export interface Limits {
   readonly retainedMessages: number
   /** Bytes of retained messages. Beyond: PUBACK 0x97, not retained. */
   readonly retainedBytes: number
+  /** Bytes of messages that the broker holds for all clients: queued, in flight, retained, and in outputs that are not
+   *  taken. Beyond: a client that publishes more is disconnected (0x97), and receivers get less. 0: no limit. */
+  readonly memory: number
   /** Bytes that wait for one slow receiver; QoS 0 messages beyond are dropped and counted. */
   readonly outputBytes: number
   /** Seconds that a receiver may take nothing while bytes wait for it. Beyond: DISCONNECT 0x89. */
@@ -61,8 +67,12 @@ export interface Limits {
   readonly keepAlive: number
   /** Seconds that any session is kept without its client. */
   readonly sessionExpiryInterval: number
-  /** Connections a second from one address. Beyond: closed. 0: no limit. */
+  /** Connections a second from one address, or one IPv6 network of 64 bits. Beyond: closed before any TLS. 0: no
+   *  limit. The default is not for connections of this machine's own. */
   readonly connectionRate: number
+  /** Connections at a time from one address, or one IPv6 network, that have not logged in, those in a TLS or
+   *  WebSocket handshake included. Beyond: closed. The default is not for connections of this machine's own. */
+  readonly pendingPerAddress: number
   /** Messages a second from one client: beyond, it is read more slowly. 0: no limit. */
   readonly messageRate: number
   /** Bytes a second from one client: beyond, it is read more slowly. 0: no limit. */
@@ -83,6 +93,7 @@ export const DEFAULT_LIMITS: Limits = {
   connectionsPerUser: 1_000_000,
   subscriptionsPerClient: 10_000_000,
   inflight: 65535,
+  inflightBytes: 0,
   receiveMaximum: 65535,
   topicAliasMaximum: 10,
   topicAliasesOut: 16,
@@ -92,12 +103,14 @@ export const DEFAULT_LIMITS: Limits = {
   queuedBytesInAll: 2 * 1024 * 1024 * 1024,
   retainedMessages: 10_000_000,
   retainedBytes: 4 * 1024 * 1024 * 1024,
+  memory: 0,
   outputBytes: 16 * 1024 * 1024,
   slowReceiverTimeout: 60,
   connectTimeout: 30,
   keepAlive: 0,
   sessionExpiryInterval: 0xffffffff,
-  connectionRate: 0,
+  connectionRate: 200,
+  pendingPerAddress: 500,
   messageRate: 0,
   byteRate: 0,
   rateTimeout: 60,
@@ -107,6 +120,10 @@ export interface BrokerOptions extends Hooks {
   readonly limits?: Partial<Limits>
   /** What happens to a message that finds a session's queue full; default `drop-oldest`. */
   readonly overflowPolicy?: OverflowPolicy
+  /** Keep QoS 0, too, for a client that is away and has a session. MQTT leaves that to the server. Default false. */
+  readonly queueQoS0?: boolean
+  /** Send at the QoS of the subscription what was published at a lower one. MQTT does not do so. Default false. */
+  readonly upgradeQoS?: boolean
   /** How shared subscriptions choose; default `round-robin`. */
   readonly sharedStrategy?: SharedStrategy
   /** Check that a payload announced as UTF-8 is UTF-8; otherwise 0x99. Default false. */

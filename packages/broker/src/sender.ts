@@ -216,7 +216,10 @@ export abstract class Sender {
 
   private mayAppend(size: number): boolean {
     const { output } = this
-    return !output.blocked || output.backlog + size <= this.broker.limits.outputBytes
+    if (!output.blocked) return true
+    const { limits } = this.broker
+    if (limits.memory > 0 && this.broker.isBeyondMemory(size)) return false
+    return output.backlog + size <= limits.outputBytes
   }
 
   private touch(): void {

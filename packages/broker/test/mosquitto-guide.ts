@@ -47,6 +47,9 @@ The local end of a link may do everything, whatever the ACL says, as with Mosqui
 - **\`max_keepalive\`** holds for MQTT 3 clients too, which cannot be told; Mosquitto lets them be.
 - **\`max_connections\`** is the number of connections at a time; more are closed. Mosquitto 2.0.11 lets in one more.
 - **Retained messages** are delivered although who published them may no longer do so; \`check_retain_source true\`, Mosquitto's default, is not supported when it is said.
+- **\`max_inflight_bytes\`** holds as the manual says. Mosquitto 2.0.11 lets more go.
+- **\`queue_qos0_messages true\`**: messages at QoS 0 count for \`max_queued_messages\`, as the manual says. Mosquitto 2.0.11 counts those at QoS 1 and 2 only.
+- **\`memory_limit\`** counts what is held for clients: queued, in flight and retained messages, and outputs that are not taken. Mosquitto counts itself and its connections too. A receiver gets less, and is not disconnected.
 - **\`log_type\`** chooses between three levels; the lines are our own.
 - **\`user\`** counts when it is said; Mosquitto becomes \`mosquitto\` by itself when root starts it.
 

@@ -437,6 +437,20 @@ const GENERAL: readonly OptionRow[] = [
     text: "What happens to a message that finds a session's queue full. `refuse` tells the publisher (0x97).",
   },
   {
+    key: 'queueQoS0',
+    type: flag,
+    fallback: false,
+    reload: 'at once',
+    text: 'Keep QoS 0, too, for a client that is away and has a session.',
+  },
+  {
+    key: 'upgradeQoS',
+    type: flag,
+    fallback: false,
+    reload: 'at once',
+    text: 'Send at the QoS of the subscription what was published at a lower one, which MQTT does not do.',
+  },
+  {
     key: 'sharedStrategy',
     type: choice('round-robin', 'random', 'sticky'),
     fallback: 'round-robin',
@@ -560,6 +574,10 @@ const LIMITS: readonly LimitRow[] = [
     LATER,
   ],
   [
+    'inflightBytes',
+    'Bytes of payloads in flight to one client at QoS 1 and 2: with so many, nothing more is sent to it until some are acknowledged. 0: no limit.',
+  ],
+  [
     'receiveMaximum',
     'QoS 1 and 2 messages unacknowledged from one client; announced when below 65535. Beyond: DISCONNECT 0x93.',
     whole(1, 65535),
@@ -589,6 +607,10 @@ const LIMITS: readonly LimitRow[] = [
   ],
   ['retainedMessages', 'Retained messages. Beyond: PUBACK 0x97, not retained.'],
   ['retainedBytes', 'Bytes of retained messages. Beyond: PUBACK 0x97, not retained.'],
+  [
+    'memory',
+    'Bytes of messages that the broker holds for all clients: queued, in flight, retained, and in outputs that are not taken. Beyond: a client that publishes more is disconnected (0x97), and receivers get less. 0: no limit.',
+  ],
   ['outputBytes', 'Bytes that wait for one slow receiver; QoS 0 messages beyond are dropped and counted.'],
   [
     'slowReceiverTimeout',
@@ -607,7 +629,14 @@ const LIMITS: readonly LimitRow[] = [
     whole(0, 4294967295),
     LATER,
   ],
-  ['connectionRate', 'Connections a second from one address. Beyond: closed. 0: no limit.'],
+  [
+    'connectionRate',
+    "Connections a second from one address, or one IPv6 network of 64 bits. Beyond: closed, before any TLS. 0: no limit. The default is not for this machine's own.",
+  ],
+  [
+    'pendingPerAddress',
+    "Connections at a time from one address, or one IPv6 network, that have not logged in, TLS and WebSocket handshakes included. Beyond: closed. The default is not for this machine's own.",
+  ],
   [
     'messageRate',
     'Messages a second from one client: beyond, it is read more slowly. 0: no limit.',

@@ -109,6 +109,7 @@ type Refusal = Extract<
   | 'storage failing'
   | 'queue full'
   | 'retained full'
+  | 'memory full'
   | 'payload format'
   | 'payload too large'
 >
@@ -119,6 +120,7 @@ const REFUSAL_CODES: Readonly<Record<Refusal, ReasonCode>> = {
   'storage failing': 0x97,
   'queue full': 0x97,
   'retained full': 0x97,
+  'memory full': 0x97,
   'payload format': 0x99,
   'payload too large': 0x83,
 }
@@ -130,6 +132,9 @@ function refusalOf(connection: Connection, message: Message, entry: TopicEntry):
   if (broker.journal?.failing !== undefined && needsDisk(connection, message, entry)) {
     return 'storage failing'
   }
+  // What clears a topic gives memory back.
+  if (broker.limits.memory > 0 && message.payloadLength > 0 && broker.isBeyondMemory(message.size))
+    return 'memory full'
   if (message.retain && !broker.retained.hasRoom(message)) return 'retained full'
   if (broker.options.checkPayloadFormat === true && message.properties?.payloadFormatIndicator === 1) {
     if (!isUtf8(message.payload)) return 'payload format'
@@ -158,6 +163,7 @@ function refuse(
   code: ReasonCode = REFUSAL_CODES[reason],
 ): void {
   connection.broker.dropped(connection.clientId, message.topic, reason)
+  if (reason === 'memory full') return connection.disconnect(0x97, 'the broker holds as much as it may')
   if (message.qos === 0) {
     if (reason === 'payload format')
       throw new MqttError('PAYLOAD_FORMAT', 'the payload is not UTF-8', { reasonCode: code })

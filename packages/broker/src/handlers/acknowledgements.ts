@@ -52,7 +52,7 @@ export function handlePubcomp(connection: Connection, session: Session, packet: 
 }
 
 function settled(connection: Connection, session: Session, delivery: Delivery): void {
-  session.settled(delivery)
+  session.acknowledged(delivery)
   if (session.waits) session.pump(connection.broker.now())
   connection.broker.retained.pump(connection)
 }

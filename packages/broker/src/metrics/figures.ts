@@ -51,7 +51,14 @@ const NOTHING: Readonly<Traffic> = {
   publishBytesSent: 0,
 }
 
-const NOT_TAKEN: readonly DropReason[] = ['queue full', 'slow receiver', 'too large', 'rate', 'retained full']
+const NOT_TAKEN: readonly DropReason[] = [
+  'queue full',
+  'slow receiver',
+  'too large',
+  'rate',
+  'retained full',
+  'memory full',
+]
 
 /** Counts what connections count, beyond their end. */
 export class Counters {

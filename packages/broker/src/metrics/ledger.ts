@@ -9,6 +9,7 @@ export type DropReason =
   | 'rate'
   | 'storage failing'
   | 'retained full'
+  | 'memory full'
   | 'payload format'
   | 'payload too large'
   | 'refused by hook'

@@ -63,6 +63,8 @@ function putPersistence(document: Record<string, unknown>, broker: Sayings): voi
 function putLimits(document: Record<string, unknown>, broker: Sayings, place: Place): void {
   const limits: Record<string, unknown> = {}
   put(limits, 'inflight', unlessNone(broker.number('max_inflight_messages'), 65535))
+  put(limits, 'inflightBytes', atLeastOne(broker.number('max_inflight_bytes')))
+  put(limits, 'memory', atLeastOne(broker.number('memory_limit')))
   put(limits, 'keepAlive', broker.number('max_keepalive'))
   put(limits, 'maximumPacketSize', atMost(broker.number('max_packet_size'), 268435460))
   put(limits, 'payloadSize', atLeastOne(broker.number('message_size_limit')))
@@ -73,8 +75,6 @@ function putLimits(document: Record<string, unknown>, broker: Sayings, place: Pl
   if (Object.keys(limits).length > 0) document['limits'] = limits
   // Mosquitto drops what comes when the queue is full, not what waits in it.
   document['overflowPolicy'] = 'drop-newest'
-  refuseUnless(broker, place, 'max_inflight_bytes', (value) => value === undefined || Number(value) <= 0)
-  refuseUnless(broker, place, 'memory_limit', (value) => value === undefined || value === 0)
 }
 
 /** 0 and less mean that there is no limit. */
@@ -87,7 +87,7 @@ function atMost(value: number | undefined, highest: number): number | undefined 
 }
 
 function atLeastOne(value: number | undefined): number | undefined {
-  return value === 0 ? undefined : value
+  return value === undefined || value < 1 ? undefined : value
 }
 
 const UNITS: Readonly<Record<string, number>> = {
@@ -155,9 +155,9 @@ function putRest(document: Record<string, unknown>, broker: Sayings, place: Plac
   put(document, 'pidFile', broker.text('pid_file'))
   put(document, 'user', broker.text('user'))
   const isNotTrue = (value: unknown): boolean => value !== true
-  for (const name of ['check_retain_source', 'queue_qos0_messages', 'upgrade_outgoing_qos']) {
-    refuseUnless(broker, place, name, isNotTrue)
-  }
+  put(document, 'queueQoS0', broker.flag('queue_qos0_messages'))
+  put(document, 'upgradeQoS', broker.flag('upgrade_outgoing_qos'))
+  refuseUnless(broker, place, 'check_retain_source', isNotTrue)
 }
 
 function refuseUnless(

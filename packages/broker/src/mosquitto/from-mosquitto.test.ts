@@ -153,7 +153,7 @@ allow_zero_length_clientid false
 
   test('limits, with 0 as Mosquitto means it', () => {
     const { document } = read(
-      'max_queued_messages 0\nmax_queued_bytes 100\nmax_inflight_messages 0\nmax_packet_size 2000000000\nmessage_size_limit 10\nmax_keepalive 60\npersistent_client_expiration 2w\n',
+      'max_queued_messages 0\nmax_queued_bytes 100\nmax_inflight_messages 0\nmax_packet_size 2000000000\nmessage_size_limit 10\nmax_keepalive 60\npersistent_client_expiration 2w\nmax_inflight_bytes 100\nmemory_limit 5000\n',
     )
     expect(document['limits']).toEqual({
       queuedMessages: Number.MAX_SAFE_INTEGER,
@@ -162,8 +162,19 @@ allow_zero_length_clientid false
       maximumPacketSize: 268435460,
       payloadSize: 10,
       keepAlive: 60,
+      inflightBytes: 100,
+      memory: 5000,
       sessionExpiryInterval: 1209600,
     })
+  })
+
+  test('0 and less is no limit, and nothing to say', () => {
+    expect(read('max_inflight_bytes -1\nmemory_limit 0\n').document['limits']).toBeUndefined()
+  })
+
+  test('QoS 0 that waits, and QoS that is raised', () => {
+    const { document } = read('queue_qos0_messages true\nupgrade_outgoing_qos 1\n')
+    expect(document).toMatchObject({ queueQoS0: true, upgradeQoS: true })
   })
 
   test('persistence has a folder of its own beside the file that Mosquitto has', () => {
@@ -257,7 +268,6 @@ password p p
       'm.conf:3: auth_plugin is not supported. Plugins are machine code for Mosquitto.',
       'm.conf:4: auth_opt_key is not supported. It belongs to a plugin.',
       'm.conf:5: log_dest syslog is not supported; a file, stdout, stderr and topic are',
-      'm.conf:6: queue_qos0_messages true is not supported',
     ])
   })
 })

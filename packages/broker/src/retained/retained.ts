@@ -1,7 +1,9 @@
+import type { QoS } from '@pipit/protocol'
 import type { Connection } from '../connection.ts'
 import type { Limits } from '../options.ts'
 import { Delivery } from '../routing/delivery.ts'
 import type { Message } from '../routing/message.ts'
+import type { Router } from '../routing/router.ts'
 import type { Session } from '../sessions/session.ts'
 import type { SubscriptionState } from '../sessions/subscription.ts'
 import type { Journal } from '../storage/journal.ts'
@@ -25,11 +27,18 @@ export class Retained {
   /** Topics that changed while storage failed, with what it has of them. */
   private readonly unsaved = new Map<string, Message | undefined>()
   private readonly limits: Limits
+  private readonly router: Pick<Router, 'upgradeQoS'>
   private readonly now: () => number
   private readonly mayReceive: (session: Session, topic: string) => boolean
 
-  constructor(limits: Limits, now: () => number, mayReceive: (session: Session, topic: string) => boolean) {
+  constructor(
+    limits: Limits,
+    now: () => number,
+    router: Pick<Router, 'upgradeQoS'>,
+    mayReceive: (session: Session, topic: string) => boolean,
+  ) {
     this.limits = limits
+    this.router = router
     this.now = now
     this.mayReceive = mayReceive
   }
@@ -170,7 +179,7 @@ export class Retained {
     const now = this.now()
     if (message.expiresAt <= now) return this.remove(message.topic)
     if (!this.mayReceive(session, message.topic)) return
-    const qos = Math.min(message.qos, subscription.qos) as 0 | 1 | 2
+    const qos = this.router.upgradeQoS ? subscription.qos : (Math.min(message.qos, subscription.qos) as QoS)
     const identifiers = subscription.identifier > 0 ? [subscription.identifier] : undefined
     const delivery = new Delivery(message, qos, true, identifiers, undefined)
     if (qos === 0) connection.sendQoS0(delivery, now)

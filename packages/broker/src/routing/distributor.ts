@@ -64,23 +64,24 @@ export class Distributor {
       const ids = parts.filter((part) => part.identifier > 0).map((part) => part.identifier)
       identifiers = ids.length > 0 ? ids : undefined
     }
-    if (message.qos < qos) qos = message.qos
+    if (message.qos < qos && !this.router.upgradeQoS) qos = message.qos
     const retain = retainAsPublished && message.retain
     const plain = identifiers === undefined && !retain
     const delivery = plain
       ? message.delivery(qos)
       : new Delivery(message, qos, retain, identifiers, undefined)
-    if (qos === 0) session.connection?.sendQoS0(delivery, now)
+    if (qos === 0) session.deliverQoS0(delivery, now)
     else session.deliver(delivery, now)
     return true
   }
 
   private deliverShared(message: Message, group: SharedGroup, now: number, except?: Session): void {
-    const member = group.choose(message.qos, except, this.router.mayReceive, message.topic)
+    const { mayReceive, upgradeQoS } = this.router
+    const member = group.choose(upgradeQoS ? 2 : message.qos, except, mayReceive, message.topic)
     if (member === undefined) {
       return this.dropped(`$share/${group.shareName}`, message.topic, 'no one subscribed')
     }
-    const qos = Math.min(message.qos, member.qos) as QoS
+    const qos = upgradeQoS ? member.qos : (Math.min(message.qos, member.qos) as QoS)
     const retain = member.retainAsPublished && message.retain
     const identifiers = member.identifier > 0 ? [member.identifier] : undefined
     const { session } = member
@@ -90,6 +91,6 @@ export class Distributor {
     }
     const plain = !retain && identifiers === undefined
     const delivery = plain ? message.delivery(0) : new Delivery(message, 0, retain, identifiers, group)
-    session.connection?.sendQoS0(delivery, now)
+    session.deliverQoS0(delivery, now)
   }
 }

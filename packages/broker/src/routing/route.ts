@@ -75,13 +75,18 @@ export class Route {
   }
 
   /** Works out the receivers anew. */
-  refresh(subscriptions: readonly SubscriptionState[], groups: SharedGroup[], generation: number): void {
+  refresh(
+    subscriptions: readonly SubscriptionState[],
+    groups: SharedGroup[],
+    generation: number,
+    upgradeQoS: boolean,
+  ): void {
     this.generation = generation
     this.groups = groups
     this.targets = merged(subscriptions)
     this.direct4 = this.direct5 = NO_CONNECTIONS
     this.others4 = this.others5 = NO_TARGETS
-    for (const target of this.targets) this.sort(target)
+    for (const target of this.targets) this.sort(target, upgradeQoS && target.qos > 0)
     this.only4 = this.direct4.length === 1 ? this.direct4[0] : undefined
     this.only5 = this.direct5.length === 1 ? this.direct5[0] : undefined
     this.fan4 = this.direct4.length >= SHARED_FROM ? new FanOut(this.topic, this.direct4) : undefined
@@ -101,12 +106,17 @@ export class Route {
     return this.targets.length === 0 && this.groups.length === 0
   }
 
-  private sort(target: Target): void {
-    const connection = target.session.connection
-    if (connection === undefined) return // QoS 0 is not kept for who is away
+  /** @param isUpgraded what is published at QoS 0 goes out at another */
+  private sort(target: Target, isUpgraded: boolean): void {
+    const { connection, holdsQoS0 } = target.session
+    if (connection === undefined || holdsQoS0) {
+      if (isUpgraded || holdsQoS0) this.addOther(target)
+      return // otherwise QoS 0 is not kept for who is away
+    }
     const plain =
       target.identifiers === undefined &&
       target.parts === undefined &&
+      !isUpgraded &&
       connection.aliasesOut === undefined &&
       connection.maximumPacketSize === 268435460
     const is5 = connection.wireVersion === 5
@@ -114,6 +124,12 @@ export class Route {
     else this.others4 = added(this.others4, NO_TARGETS, target)
     if (plain && is5) this.direct5 = added(this.direct5, NO_CONNECTIONS, connection)
     else this.others5 = added(this.others5, NO_TARGETS, target)
+  }
+
+  /** A receiver that takes no frame as it came. */
+  private addOther(target: Target): void {
+    this.others4 = added(this.others4, NO_TARGETS, target)
+    this.others5 = added(this.others5, NO_TARGETS, target)
   }
 }
 

@@ -19,6 +19,10 @@ export class Router {
   generation = 0
   /** Says which sessions get messages of a topic; undefined: all that are subscribed. */
   mayReceive: ((session: Session, topic: string) => boolean) | undefined = undefined
+  /** Messages at QoS 0 wait, too, for a session whose client is away. */
+  queueQoS0 = false
+  /** Messages go out at the QoS of the subscription, also where they were published at a lower one. */
+  upgradeQoS = false
   private readonly index = new SubscriptionIndex<SubscriptionState>()
   private readonly groupIndex = new SubscriptionIndex<SharedGroup>()
   private readonly groups = new Map<string, SharedGroup>()
@@ -90,7 +94,7 @@ export class Router {
     if (mayReceive !== undefined) {
       subscriptions = subscriptions.filter(({ session }) => mayReceive(session, route.topic))
     }
-    route.refresh(subscriptions, groups, this.generation)
+    route.refresh(subscriptions, groups, this.generation, this.upgradeQoS)
   }
 
   add(subscription: SubscriptionState): void {

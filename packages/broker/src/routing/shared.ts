@@ -31,7 +31,8 @@ export class SharedGroup {
   }
 
   /** The member that gets the next message: one that can take it now, else one that is online,
-   *  else one whose session waits. Undefined when nobody can. At QoS 0 only an online one will do.
+   *  else one whose session waits. Undefined when nobody can. At QoS 0 only an online one will do, unless QoS 0
+   *  waits for the others too.
    *  @param may says who gets messages of this topic; undefined: all */
   choose(
     qos: number,
@@ -53,7 +54,7 @@ export class SharedGroup {
         return member
       }
       const better = fallback === undefined || (session.online && !fallback.session.online)
-      if (better && (session.online || qos > 0)) fallback = member
+      if (better && (session.online || qos > 0 || session.holdsQoS0)) fallback = member
     }
     return fallback
   }

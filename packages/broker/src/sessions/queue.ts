@@ -4,6 +4,8 @@ import type { Delivery } from '../routing/delivery.ts'
 export interface QueueTotals {
   messages: number
   bytes: number
+  /** Bytes of payloads that are in flight at QoS 1 and 2. */
+  inflightBytes: number
 }
 
 /** Deliveries that wait for a session, first in first out, in a ring that grows. */
@@ -12,6 +14,8 @@ export class DeliveryQueue {
   length = 0
   /** What they count for together. */
   bytes = 0
+  /** How many of them are of QoS 0. */
+  atQoS0 = 0
   private ring: (Delivery | undefined)[] = []
   private head = 0
   private readonly totals: QueueTotals
@@ -26,6 +30,7 @@ export class DeliveryQueue {
     this.ring[(this.head + this.length) & (this.ring.length - 1)] = delivery
     this.length++
     this.bytes += delivery.size
+    if (delivery.qos === 0) this.atQoS0++
     this.totals.messages++
     this.totals.bytes += delivery.size
   }
@@ -43,6 +48,7 @@ export class DeliveryQueue {
     this.head = (this.head + 1) & (this.ring.length - 1)
     this.length--
     this.bytes -= delivery.size
+    if (delivery.qos === 0) this.atQoS0--
     this.totals.messages--
     this.totals.bytes -= delivery.size
     return delivery

@@ -23,7 +23,9 @@ export interface SessionHost {
   /** Where sessions that outlive their connection are written; undefined: nowhere. */
   readonly journal: Journal | undefined
   /** Says who gets messages of a topic; it is undefined where everyone does. */
-  readonly router: Pick<Router, 'mayReceive'>
+  readonly router: Pick<Router, 'mayReceive' | 'queueQoS0' | 'changed'>
+  /** Says whether so many bytes more would be beyond what the broker may hold. */
+  isBeyondMemory(size: number): boolean
   dropped(clientId: string, topic: string, reason: DropReason): void
   now(): number
 }
@@ -53,6 +55,8 @@ export class Session {
   /** QoS 2 messages received and not released: published at PUBREL. */
   readonly inbound = new Inbound<Message | undefined>()
   private readonly host: SessionHost
+  /** Of payloads in flight at QoS 1 and 2. */
+  private inflightBytes = 0
   private waiting: DeliveryQueue | undefined = undefined
   /** Identifiers to be sent again on this connection, oldest first. */
   private resend: number[] | undefined = undefined
@@ -82,6 +86,18 @@ export class Session {
     return this.waiting?.bytes ?? 0
   }
 
+  /** Says whether QoS 0 waits here: its client is away and the broker keeps it, or what was kept is not all sent. */
+  get holdsQoS0(): boolean {
+    if (this.waiting !== undefined && this.waiting.atQoS0 > 0) return true
+    return this.connection === undefined && this.persistent && this.host.router.queueQoS0
+  }
+
+  /** Says whether one more message may be in flight. */
+  private get canBegin(): boolean {
+    const limit = this.host.limits.inflightBytes
+    return this.outbound.canBegin && (limit === 0 || this.inflightBytes < limit)
+  }
+
   /** Says whether anything waits to be sent. */
   get waits(): boolean {
     return this.resend !== undefined || (this.waiting !== undefined && this.waiting.length > 0)
@@ -91,7 +107,7 @@ export class Session {
   canTake(qos: number): boolean {
     const connection = this.connection
     if (connection === undefined || connection.output.blocked) return false
-    return qos === 0 || (this.queuedMessages === 0 && this.resend === undefined && this.outbound.canBegin)
+    return qos === 0 || (this.queuedMessages === 0 && this.resend === undefined && this.canBegin)
   }
 
   /** Takes a QoS 1 or 2 message: sends it, or queues it until the client can take it.
@@ -106,6 +122,14 @@ export class Session {
     return this.enqueue(stored ? ownCopy(delivery, delivery.message.compact()) : delivery)
   }
 
+  /** Takes a QoS 0 message: sends it, or queues it when it is to wait; otherwise it is for nobody. */
+  deliverQoS0(delivery: Delivery, now: number): void {
+    if (!this.holdsQoS0) return void this.connection?.sendQoS0(delivery, now)
+    this.connection?.pumpWhenTaken()
+    const isStored = this.storeId !== 0 && !delivery.message.volatile
+    this.enqueue(isStored ? ownCopy(delivery, delivery.message.compact()) : delivery)
+  }
+
   /** Sends what has waited, as far as quota and socket allow. */
   pump(now: number): void {
     const connection = this.connection
@@ -113,12 +137,15 @@ export class Session {
     while (this.resend !== undefined && connection.mayPump() && this.resendNext(connection, now));
     const queue = this.waiting
     if (queue === undefined || this.resend !== undefined) return
-    while (queue.length > 0 && this.outbound.canBegin && connection.mayPump()) {
+    const heldQoS0 = queue.atQoS0 > 0
+    while (queue.length > 0 && this.canBegin && connection.mayPump()) {
       const delivery = queue.shift()!
       // Rules may have changed since it was queued, and the session may be another user's now.
       if (this.mayReceive(delivery)) this.send(delivery, now)
       else this.drop(delivery, 'not authorised')
     }
+    // From here on QoS 0 overtakes nothing: it may go the short way.
+    if (heldQoS0 && queue.atQoS0 === 0) this.host.router.changed()
   }
 
   private mayReceive({ message }: Delivery): boolean {
@@ -162,6 +189,7 @@ export class Session {
     for (const delivery of this.waiting?.drain() ?? []) left.push(delivery)
     this.outbound.clear()
     this.inbound.clear()
+    this.landed(this.inflightBytes)
     this.waiting = undefined
     this.resend = undefined
     return left
@@ -181,6 +209,7 @@ export class Session {
       // A QoS 2 delivery that has begun is finished here or nowhere [MQTT-4.8.2-4].
       if (delivery?.group === undefined || delivery.qos !== 1 || !groups.has(delivery.group)) continue
       this.outbound.forget(packetId)
+      this.landed(delivery.message.payloadLength)
       back.push(delivery)
     }
     if (this.waiting === undefined) return this.unstored(back)
@@ -197,6 +226,22 @@ export class Session {
     return deliveries
   }
 
+  /** The client has answered for a message in flight, for the last time. */
+  acknowledged(delivery: Delivery): void {
+    this.landed(delivery.message.payloadLength)
+    this.settled(delivery)
+  }
+
+  private took(bytes: number): void {
+    this.inflightBytes += bytes
+    this.host.queueTotals.inflightBytes += bytes
+  }
+
+  private landed(bytes: number): void {
+    this.inflightBytes -= bytes
+    this.host.queueTotals.inflightBytes -= bytes
+  }
+
   /** The client has a message, or will never get it: storage need not keep it for this session. */
   settled(delivery: Delivery): void {
     if (delivery.reference !== 0) this.host.journal?.settled(delivery)
@@ -204,7 +249,10 @@ export class Session {
 
   /** Puts back a message that an earlier process had queued or in flight. */
   restore(delivery: Delivery, state: number, packetId: number): void {
-    if (state !== 0) return this.outbound.restore(packetId, delivery, state)
+    if (state !== 0) {
+      this.took(delivery.message.payloadLength)
+      return this.outbound.restore(packetId, delivery, state)
+    }
     this.waiting ??= new DeliveryQueue(this.host.queueTotals)
     this.waiting.push(delivery)
   }
@@ -214,7 +262,12 @@ export class Session {
     const connection = this.connection!
     if (message.expiresAt <= now) return this.drop(delivery, 'expired')
     if (!connection.fits(delivery)) return this.drop(delivery, 'too large')
-    const packetId = this.outbound.begin(delivery, delivery.qos as 1 | 2)
+    if (delivery.qos === 0) {
+      connection.sendQoS0(delivery, now)
+      return this.settled(delivery)
+    }
+    this.took(message.payloadLength)
+    const packetId = this.outbound.begin(delivery, delivery.qos)
     const { journal } = this.host
     if (journal === undefined || this.storeId === 0 || message.volatile) {
       return connection.sendPublish(delivery, packetId, false, now)
@@ -249,6 +302,7 @@ export class Session {
       if (mayReceive && connection.fits(delivery)) connection.sendPublish(delivery, packetId, true, now)
       else {
         this.outbound.forget(packetId)
+        this.landed(delivery.message.payloadLength)
         this.drop(delivery, mayReceive ? 'too large' : 'not authorised')
       }
     }
@@ -266,7 +320,8 @@ export class Session {
       this.queuedMessages >= limits.queuedMessages ||
       this.queuedBytes + size > limits.queuedBytes ||
       queueTotals.messages >= limits.queuedMessagesInAll ||
-      queueTotals.bytes + size > limits.queuedBytesInAll
+      queueTotals.bytes + size > limits.queuedBytesInAll ||
+      (limits.memory > 0 && this.host.isBeyondMemory(size))
     )
   }
 

@@ -290,7 +290,7 @@ function readReference(r: BatchReader): ReferenceRecord {
     id,
     session,
     message,
-    qos: (flags & 3) as 1 | 2,
+    qos: (flags & 3) as 0 | 1 | 2,
     retain: (flags & 4) !== 0,
     state,
     packetId,

@@ -99,7 +99,7 @@ const RECORDS: Readonly<Record<string, (batch: BatchWriter, fields: Fields) => v
       id: f.whole('id', 1),
       session: f.whole('session', 1),
       message: f.whole('message', 1),
-      qos: f.oneOf('qos', [1, 2]),
+      qos: f.oneOf('qos', [0, 1, 2]),
       retain: f.truth('retain'),
       state: f.whole('state', 0, 3),
       packetId: f.whole('packetId', 0, 65535),

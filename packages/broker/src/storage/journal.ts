@@ -495,7 +495,7 @@ export class Journal implements BatchEvents {
           id,
           session: this.referring[i]!,
           message: idOf(message),
-          qos: qos as 1 | 2,
+          qos,
           retain,
           state: this.inFlight[i]! & 3,
           packetId: this.inFlight[i]! >> 2,

@@ -34,7 +34,7 @@ export interface ReferenceRecord {
   readonly id: number
   readonly session: number
   readonly message: number
-  readonly qos: 1 | 2
+  readonly qos: 0 | 1 | 2
   readonly retain: boolean
   /** 0: queued; else as in protocol's Outbound: awaiting PUBACK, PUBREC or PUBCOMP. */
   readonly state: number

@@ -163,7 +163,7 @@ function referenceOf(row: Row): ReferenceRecord | undefined {
     id,
     session,
     message,
-    qos: (flags & 3) as 1 | 2,
+    qos: (flags & 3) as 0 | 1 | 2,
     retain: (flags & 4) !== 0,
     state: inflight.state,
     packetId: inflight.packetId,

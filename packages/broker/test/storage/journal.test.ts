@@ -59,7 +59,7 @@ function sessionOf(journal: Journal, clientId = 'c'): Session {
     limits,
     journal,
     overflowPolicy: 'drop-oldest',
-    queueTotals: { messages: 0, bytes: 0 },
+    queueTotals: { messages: 0, bytes: 0, inflightBytes: 0 },
     dropped: () => undefined,
     now: () => 0,
   }

@@ -1,0 +1,118 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Broker, ConfiguredListeners, configurationOf, fromMosquitto, settingsFromYaml } from '@pipit/broker'
+import { stringify } from 'yaml'
+
+// Debian keeps it where a user's PATH does not look.
+const program = ['mosquitto', '/usr/sbin/mosquitto'].find(
+  (path) => spawnSync(path, ['-h']).error === undefined,
+)
+
+/** Why tests beside Debian's broker are skipped; undefined where it is installed. */
+export const noMosquitto =
+  program === undefined ? 'skipped: mosquitto is not installed (apt-get install mosquitto)' : undefined
+
+/** One of two brokers that were started with the same file. */
+export interface Twin {
+  readonly name: 'ours' | 'theirs'
+  /** In the order in which the file has them. */
+  readonly ports: readonly number[]
+}
+
+/** Our broker and Debian's Mosquitto, each started with the same mosquitto.conf. */
+export class Twins {
+  private readonly folder = mkdtempSync(join(tmpdir(), 'pipit-twins-'))
+  private readonly brokers: Broker[] = []
+  private readonly children: ChildProcess[] = []
+
+  /** A file that a configuration may name as `FOLDER/name`. */
+  write(name: string, text: string): void {
+    writeFileSync(join(this.folder, name), text)
+  }
+
+  /** Starts both, or, where there is no Mosquitto, ours alone.
+   *  @param conf with `PORT` for each port and `FOLDER` for a folder */
+  async start(conf: string): Promise<readonly Twin[]> {
+    const ours = await this.startOurs(conf)
+    return program === undefined ? [ours] : [ours, await this.startTheirs(conf)]
+  }
+
+  async startOurs(conf: string): Promise<Twin> {
+    const { text, ports } = await this.filledIn(conf)
+    const { broker, listeners } = openOurs(text)
+    this.brokers.push(broker)
+    await listeners()
+    return { name: 'ours', ports }
+  }
+
+  private async startTheirs(conf: string): Promise<Twin> {
+    const { text, ports } = await this.filledIn(conf)
+    const file = join(this.folder, `${ports[0]}.conf`)
+    writeFileSync(file, `${text}user root\n`)
+    const child = spawn(program ?? 'mosquitto', ['-v', '-c', file], { stdio: ['ignore', 'ignore', 'pipe'] })
+    this.children.push(child)
+    let said = ''
+    for await (const chunk of child.stderr.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
+      said += chunk
+      if (/mosquitto version .* running/.test(said)) {
+        child.stderr.resume()
+        return { name: 'theirs', ports }
+      }
+    }
+    throw new Error(`mosquitto ended: ${said}`)
+  }
+
+  private async filledIn(conf: string): Promise<{ text: string; ports: number[] }> {
+    const ports: number[] = []
+    let text = conf.replaceAll('FOLDER', this.folder)
+    while (text.includes('PORT')) {
+      const port = await freePort()
+      ports.push(port)
+      text = text.replace('PORT', String(port))
+    }
+    return { text, ports }
+  }
+
+  async stopOurs(): Promise<void> {
+    await Promise.all(this.brokers.splice(0).map((broker) => broker.close()))
+  }
+
+  async end(): Promise<void> {
+    await this.stopOurs()
+    for (const child of this.children.splice(0)) {
+      if (child.exitCode !== null) continue
+      const gone = once(child, 'exit')
+      child.kill('SIGKILL')
+      await gone
+    }
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+}
+
+/** As the command does it: Mosquitto's words, then YAML, then the broker. */
+function openOurs(text: string): { broker: Broker; listeners: () => Promise<void> } {
+  const host = { hostname: 'here', ipv6: true, addressesOf: () => [] }
+  const { document, unsupported } = fromMosquitto({ name: 'mosquitto.conf', text }, () => [], host)
+  if (unsupported.length > 0) throw new Error(unsupported.join('\n'))
+  const { options, listeners, program: around } = configurationOf(settingsFromYaml(stringify(document), 'y'))
+  const { data, ...rest } = options
+  const broker = new Broker({
+    ...rest,
+    sysInterval: 0,
+    ...(around.persistence && data !== undefined && { data }),
+  })
+  return { broker, listeners: () => new ConfiguredListeners(broker).apply(listeners ?? []) }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  return typeof address === 'object' && address !== null ? address.port : 0
+}
