@@ -49,7 +49,7 @@ export const PACKAGES: Readonly<Record<string, PackageRule>> = {
     imports: ['protocol'],
     node: 'anywhere',
     layers: [
-      ['files', 'printable'],
+      ['files', 'network', 'printable'],
       [
         'audit',
         'metrics',
@@ -109,7 +109,7 @@ export const PACKAGES: Readonly<Record<string, PackageRule>> = {
     name: '@pipit/bridge',
     imports: ['client', 'protocol'],
     node: 'anywhere',
-    layers: ['errors', 'engine', 'sqlite', 'worker', 'api'],
+    layers: ['errors', 'engine', ['sqlite', 'redis', 'postgres'], 'worker', 'api'],
   },
   collectors: {
     name: '@pipit/collectors',

@@ -18,7 +18,7 @@ import type { Authenticator } from './auth/authenticator.ts'
 import { Doorkeeper } from './auth/doorkeeper.ts'
 import { Permissions } from './auth/permissions.ts'
 import { BufferPool } from './buffer-pool.ts'
-import { Connection, withoutPort } from './connection.ts'
+import { Connection } from './connection.ts'
 import { HookRunner, isPromise } from './hooks.ts'
 import { checkExposure } from './listeners/exposure.ts'
 import { type ListenerRules, NO_RULES } from './listeners/rules.ts'
@@ -33,6 +33,7 @@ import { type DropReason, LossLedger } from './metrics/ledger.ts'
 import { prometheusText } from './metrics/prometheus.ts'
 import { SysTree } from './metrics/sys-tree.ts'
 import { Tracer } from './metrics/trace.ts'
+import { withoutPort } from './network.ts'
 import { Notices } from './notices.ts'
 import { type BrokerOptions, checkedLimits, DEFAULT_LIMITS, type Limits } from './options.ts'
 import { Retained } from './retained/retained.ts'
@@ -296,7 +297,13 @@ export class Broker implements RegistryHost {
   private readonly gate: Gate = (remoteAddress) => this.admission.arrive(withoutPort(remoteAddress))
 
   /** Takes streams from a listener of one's own. */
-  readonly accepting: Accept = (stream) => this.acceptFrom(stream, undefined, NO_RULES)
+  readonly accepting: Accept = (stream) => {
+    const connection = this.acceptFrom(stream, undefined, NO_RULES)
+    const admitted = this.gate(stream.remoteAddress)
+    if (typeof admitted === 'string') connection.destroy(admitted)
+    else admitted()
+    return connection
+  }
 
   private acceptFrom(stream: ByteStream, access: Access | undefined, rules: ListenerRules): Connection {
     const connection = new Connection(this, stream)

@@ -16,6 +16,7 @@ import { handlePublish } from './handlers/publish.ts'
 import type { HookClient } from './hooks.ts'
 import { type ListenerRules, NO_RULES } from './listeners/rules.ts'
 import type { ByteStream, StreamOwner } from './listeners/stream.ts'
+import { withoutPort } from './network.ts'
 import type { Delivery } from './routing/delivery.ts'
 import { TopicTable } from './routing/topic-table.ts'
 import { Sender } from './sender.ts'
@@ -97,8 +98,7 @@ export class Connection extends Sender implements StreamOwner {
 
   /** The peer's address without its port. */
   get address(): string {
-    const { remoteAddress } = this.stream
-    return remoteAddress.slice(0, remoteAddress.lastIndexOf(':'))
+    return withoutPort(this.stream.remoteAddress)
   }
 
   override get clientId(): string {

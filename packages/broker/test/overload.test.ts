@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { Broker, type BrokerOptions, type OverflowPolicy } from '@pipit/broker'
 import { encode, type Publish } from '@pipit/protocol'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -160,6 +161,53 @@ describe('limits', () => {
     await expect(Peer.open(port, { clientId: 'c' })).rejects.toThrow('closed')
     await first?.leave()
     await expect(Peer.open(port, { clientId: 'd' })).rejects.toThrow('closed')
+  })
+
+  test('connections of one address that have not logged in are bounded; one that logs in makes room', async () => {
+    const port = await started({ limits: { pendingPerAddress: 2 } })
+    const { connect } = await import('node:net')
+    const half = Array.from({ length: 2 }, () => connect(port, '127.0.0.1'))
+    while (broker.connections.size < 2) await new Promise(setImmediate)
+    await expect(Peer.open(port, { clientId: 'a' })).rejects.toThrow('closed')
+    half[0]?.destroy()
+    while (broker.connections.size > 1) await new Promise(setImmediate)
+    for (const clientId of ['b', 'c', 'd']) await Peer.open(port, { clientId })
+    half[1]?.destroy()
+  })
+
+  test('a WebSocket handshake that does not go on is pending too, and its end makes room', async () => {
+    broker = new Broker({ limits: { pendingPerAddress: 1 } })
+    const { port } = await broker.listenWebSocket({ port: 0 })
+    const { connect } = await import('node:net')
+    const closed = (socket: Socket): Promise<unknown> =>
+      new Promise((resolve) =>
+        socket
+          .on('error', () => undefined)
+          .on('close', resolve)
+          .resume(),
+      )
+    const open = async (): Promise<Socket> => {
+      const socket = connect(port, '127.0.0.1')
+      await new Promise((resolve) => socket.on('connect', resolve))
+      return socket
+    }
+    const half = await open()
+    half.write('GET /mqtt HTTP/1.1\r\nHost: x\r\n')
+    await closed(await open())
+    // An answer to it says that this one has come and gone, too.
+    const gone = closed(half)
+    half.write('\r\n')
+    await gone
+    for (let hasRoom = false; !hasRoom; ) {
+      const socket = await open()
+      socket.write('GET /mqtt HTTP/1.1\r\nHost: x\r\n\r\n')
+      let said = ''
+      socket.on('data', (chunk) => {
+        said += String(chunk)
+      })
+      await closed(socket)
+      hasRoom = said.startsWith('HTTP/1.1 426')
+    }
   })
 
   test('sessions beyond the limit get CONNACK 0x97', async () => {

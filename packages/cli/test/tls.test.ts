@@ -193,6 +193,32 @@ describe('a wrong case', () => {
     await log.says(/its TLS handshake was not done in time/)
   })
 
+  test('handshakes of one address are bounded before they begin, and their end makes room', async () => {
+    const { port, wss, log, broker } = await start(SERVER, { limits: { pendingPerAddress: 2 } })
+    const half = [connectPlain(port, '127.0.0.1'), connectPlain(wss, '127.0.0.1')]
+    for (const socket of half) {
+      await once(socket, 'connect')
+      socket.write(Buffer.from('1603010200', 'hex'))
+    }
+    const more = connectPlain(port, '127.0.0.1').on('error', () => undefined)
+    await once(more.resume(), 'close')
+    await log.says(/127\.0\.0\.1:\d+: closed: more connections .* than limits\.pendingPerAddress/)
+    expect(broker.connections.size).toBe(0)
+    for (const socket of half) socket.write('no TLS at all')
+    await Promise.all(half.map((socket) => once(socket.on('error', () => undefined).resume(), 'close')))
+    const inside = await client(`mqtts://localhost:${port}`, {})
+    // Who has logged in is not pending: there is room for two more again and again.
+    for (let i = 0; i < 3; i++) await client(`wss://localhost:${wss}/mqtt`, {})
+    await inside.ping()
+  })
+
+  test('connections of one address beyond the rate are closed before any TLS', async () => {
+    const { port, log } = await start(SERVER, { now: () => 0, limits: { connectionRate: 1 } })
+    await client(`mqtts://localhost:${port}`, {})
+    await expect(client(`mqtts://localhost:${port}`, {})).rejects.toThrow()
+    await log.says(/closed: more connections a second .* than limits\.connectionRate/)
+  })
+
   test('plain HTTP to the wss port', async () => {
     const { wss, log } = await start(SERVER)
     const socket = connectPlain(wss, '127.0.0.1')

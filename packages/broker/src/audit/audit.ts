@@ -1,4 +1,5 @@
 import type { ReasonCode } from '@pipit/protocol'
+import { withoutPort } from '../network.ts'
 import { AuditFile } from './audit-file.ts'
 
 /** What is written down about who came and did what. */
@@ -83,7 +84,7 @@ export class Audit {
 
   /** A connection was closed before it said who it is. */
   turnedAway(from: string | undefined, why: string): void {
-    if (this.maySay('turned away', withoutPort(from))) this.say('turned away', { from, why })
+    if (this.maySay('turned away', withoutPort(from ?? ''))) this.say('turned away', { from, why })
   }
 
   /** A client may not do what it tried; @param rule and why */
@@ -145,10 +146,6 @@ export class Audit {
   private say(event: string, fields: Readonly<Record<string, Field>>): void {
     this.file.write(lineOf(this.now(), event, fields))
   }
-}
-
-function withoutPort(from = ''): string {
-  return from.slice(0, Math.max(0, from.lastIndexOf(':')))
 }
 
 function lineOf(now: number, event: string, fields: Readonly<Record<string, Field>>): string {

@@ -1,3 +1,4 @@
+import { networkOf } from '../network.ts'
 import type { AuthenticationResult } from './authenticate.ts'
 
 /** Failures from one address that cost nothing, and how many are forgiven a second. */
@@ -25,7 +26,8 @@ export function isGuess({ reasonCode }: AuthenticationResult): boolean {
 }
 
 /** Makes guessing passwords slow: by user and address, by address, and by user, whatever the address. Who logged in
- *  from an address before is not held up there by what others do. */
+ *  from an address before is not held up there by what others do. Addresses
+ *  of one IPv6 network are one. */
 export class Backoff {
   private readonly now: () => number
   private readonly pairs = new Map<string, { failures: number; until: number }>()
@@ -38,8 +40,9 @@ export class Backoff {
   }
 
   /** Milliseconds until a login is looked at again; 0: now. */
-  wait(address: string, username: string): number {
+  wait(from: string, username: string): number {
     const now = this.now()
+    const address = networkOf(from)
     const pair = pairOf(address, username)
     const own = Math.max(0, (this.pairs.get(pair)?.until ?? 0) - now)
     if (this.welcome.has(pair)) return own
@@ -47,8 +50,9 @@ export class Backoff {
     return Math.max(own, ofAddress, this.users.get(username)?.wait(now) ?? 0)
   }
 
-  failed(address: string, username: string): void {
+  failed(from: string, username: string): void {
     const now = this.now()
+    const address = networkOf(from)
     const pair = pairOf(address, username)
     const failures = (this.pairs.get(pair)?.failures ?? 0) + 1
     const pause = failures <= FREE ? 0 : Math.min(LONGEST_MS, 1000 * 2 ** (failures - FREE - 1))
@@ -57,8 +61,8 @@ export class Backoff {
     take(this.users, username, USER, now)
   }
 
-  succeeded(address: string, username: string): void {
-    const pair = pairOf(address, username)
+  succeeded(from: string, username: string): void {
+    const pair = pairOf(networkOf(from), username)
     this.pairs.delete(pair)
     this.welcome.delete(pair)
     this.welcome.add(pair)

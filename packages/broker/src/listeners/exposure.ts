@@ -1,3 +1,5 @@
+import { isLoopback } from '../network.ts'
+
 /** What decides whether a listener may be reached from other machines. */
 export interface Exposure {
   /** Where it listens: `0.0.0.0`. */
@@ -22,8 +24,4 @@ export function checkExposure({ host, hasTls, asksWho, insecure }: Exposure): vo
     ),
     { code: 'INSECURE_LISTENER' },
   )
-}
-
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^(::ffff:)?127\.\d+\.\d+\.\d+$/i.test(host)
 }

@@ -6,7 +6,7 @@ import type { AccessOptions } from '../auth/access-options.ts'
 import { type ProxyProtocol, readProxyHeader } from './proxy.ts'
 import type { ListenerRules } from './rules.ts'
 import { addressOf, bracket } from './sockets.ts'
-import type { Listener, Report, TlsPeer } from './stream.ts'
+import type { Gate, Listener, Report, TlsPeer } from './stream.ts'
 import { TlsDoor } from './tls.ts'
 import type { TlsOptions } from './tls-options.ts'
 
@@ -46,8 +46,17 @@ export interface UnixSocket {
   readonly mode?: number
 }
 
-/** Takes an accepted socket that is ready to be read, its client's address, and what TLS says of it. */
-export type OnSocket = (socket: Socket, remoteAddress: string, tls?: TlsPeer) => void
+/** A socket that is ready to be read, and what is known of it. */
+export interface Arrival {
+  readonly socket: Socket
+  /** Its client's. */
+  readonly remoteAddress: string
+  /** To be called once its client has logged in: what bounds a stranger no longer bounds it. */
+  readonly admitted: () => void
+  readonly tls?: TlsPeer
+}
+
+export type OnSocket = (arrival: Arrival) => void
 
 /** What is spoken on a listener's sockets. */
 export interface Speech {
@@ -64,13 +73,24 @@ export async function openServer(
   options: SocketListenOptions,
   onSocket: OnSocket,
   report: Report,
+  gate: Gate,
   unix?: UnixSocket,
 ): Promise<Listener> {
   const { tls } = options
   const door = tls === undefined ? undefined : await TlsDoor.open(tls, [protocol], report, onSocket)
-  const ready = door === undefined ? onSocket : (socket: Socket, from: string) => door.wrap(socket, from)
+  const ready: OnSocket = door === undefined ? onSocket : (arrival) => door.wrap(arrival)
+  const arrive = (socket: Socket, remoteAddress: string): void => {
+    const admitted = gate(remoteAddress)
+    if (typeof admitted === 'string') {
+      report(remoteAddress, admitted)
+      return void socket.destroy()
+    }
+    // Its stream says so too: a socket may hand its connection over to another one.
+    socket.once('close', admitted)
+    ready({ socket, remoteAddress, admitted })
+  }
   try {
-    const listener = await openPlain(options, ready, report, unix)
+    const listener = await openPlain(options, arrive, report, unix)
     if (door === undefined) return { ...listener, kind }
     return {
       ...listener,
@@ -87,9 +107,12 @@ export async function openServer(
   }
 }
 
+/** Takes a socket, and the address of who is behind it. */
+type Arrive = (socket: Socket, remoteAddress: string) => void
+
 async function openPlain(
   options: SocketListenOptions,
-  onSocket: OnSocket,
+  arrive: Arrive,
   report: Report,
   unix?: UnixSocket,
 ): Promise<Omit<Listener, 'kind'>> {
@@ -104,9 +127,9 @@ async function openPlain(
   if (options.maximumConnections !== undefined) server.maxConnections = options.maximumConnections
   const waiting = new Set<Socket>()
   server.on('connection', (socket) => {
-    if (options.proxyProtocol === undefined) return onSocket(socket, addressOf(socket))
+    if (options.proxyProtocol === undefined) return arrive(socket, addressOf(socket))
     waiting.add(socket)
-    void introduce(socket, options, onSocket, report).finally(() => waiting.delete(socket))
+    void introduce(socket, options, arrive, report).finally(() => waiting.delete(socket))
   })
   if (unix !== undefined) await listenUnix(server, unix, backlog)
   else {
@@ -129,13 +152,13 @@ async function openPlain(
 async function introduce(
   socket: Socket,
   options: SocketListenOptions,
-  onSocket: OnSocket,
+  arrive: Arrive,
   report: Report,
 ): Promise<void> {
   const { proxyProtocol = true, proxyTimeoutMs = 5_000 } = options
   try {
     const source = await readProxyHeader(socket, proxyProtocol, proxyTimeoutMs)
-    onSocket(socket, source ?? addressOf(socket))
+    arrive(socket, source ?? addressOf(socket))
     socket.resume()
   } catch (error) {
     report(addressOf(socket), `closed: ${(error as Error).message}`)

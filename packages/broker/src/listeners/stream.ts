@@ -39,6 +39,10 @@ export interface TlsPeer {
  *  @param remoteAddress undefined: nobody's fault in particular */
 export type Report = (remoteAddress: string | undefined, why: string) => void
 
+/** Asked about a connection before anything is spent on it.
+ *  @returns why it is closed; or what is to be called once it has logged in, or is gone, or both */
+export type Gate = (remoteAddress: string) => string | (() => void)
+
 /** What a stream tells its owner. `onClose` comes once, last, with the error that ended it, if any. */
 export interface StreamOwner {
   onChunk(chunk: Uint8Array): void

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net'
 import { readLent } from './lent-reads.ts'
-import { openServer, type SocketListenOptions } from './server.ts'
+import { type Arrival, openServer, type SocketListenOptions } from './server.ts'
 import { destroyLater, whenTaken } from './sockets.ts'
-import type { Accept, ByteStream, Listener, Report, StreamOwner, TlsPeer } from './stream.ts'
+import type { Accept, ByteStream, Gate, Listener, Report, StreamOwner, TlsPeer } from './stream.ts'
 
 export interface TcpListenOptions extends SocketListenOptions {
   /** Default 1883, with TLS 8883; 0 takes a free one. */
@@ -19,16 +19,19 @@ export async function listenTcp(
   options: TcpListenOptions,
   accept: Accept,
   report: Report = () => undefined,
+  gate: Gate = () => ADMITTED,
 ): Promise<Listener> {
   const { path, mode, port = options.tls === undefined ? 1883 : 8883 } = options
-  const onSocket = (socket: Socket, remoteAddress: string, tls?: TlsPeer): void => {
-    const stream = new SocketStream(socket, remoteAddress, tls)
+  const onSocket = (arrival: Arrival): void => {
+    const stream = new SocketStream(arrival)
     stream.attach(accept(stream))
   }
   const kind = path === undefined ? 'tcp' : 'unix'
   const unix = path === undefined ? undefined : { path, mode }
-  return openServer({ kind, protocol: 'mqtt' }, { ...options, port }, onSocket, report, unix)
+  return openServer({ kind, protocol: 'mqtt' }, { ...options, port }, onSocket, report, gate, unix)
 }
+
+const ADMITTED = (): void => undefined
 
 /** A connection that brings more chunks than this is worth a second socket; one that says CONNECT and goes is not. */
 const FIRST_CHUNKS = 2
@@ -37,6 +40,7 @@ const FIRST_CHUNKS = 2
 class SocketStream implements ByteStream {
   readonly remoteAddress: string
   readonly tls: TlsPeer | undefined
+  readonly admitted: () => void
   reusesChunks = false
   private socket: Socket
   private chunks = 0
@@ -47,9 +51,10 @@ class SocketStream implements ByteStream {
     if (this.socket.writableLength === 0) this.owner?.onDrain()
   }
 
-  constructor(socket: Socket, remoteAddress: string, tls: TlsPeer | undefined) {
+  constructor({ socket, remoteAddress, tls, admitted }: Arrival) {
     this.socket = socket
     this.remoteAddress = remoteAddress
+    this.admitted = admitted
     this.tls = tls
   }
 
@@ -78,7 +83,10 @@ class SocketStream implements ByteStream {
     socket.on('error', (error: Error) => {
       this.error = error
     })
-    socket.on('close', () => owner.onClose(this.error))
+    socket.on('close', () => {
+      this.admitted()
+      owner.onClose(this.error)
+    })
   }
 
   get pendingBytes(): number {

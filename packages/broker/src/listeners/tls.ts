@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { createServer, type Server, type TLSSocket } from 'node:tls'
 import { FileWatch } from '../files.ts'
-import type { OnSocket } from './server.ts'
+import type { Arrival, OnSocket } from './server.ts'
 import type { Report, TlsPeer } from './stream.ts'
 import { checkTlsOptions, filesOf, readContexts, type TlsContexts } from './tls-context.ts'
 import { describeTlsFault, describeVerifyFault } from './tls-faults.ts'
@@ -18,8 +18,8 @@ export class TlsDoor {
   private readonly server: Server
   private readonly watch: FileWatch
   private contexts: TlsContexts
-  /** Addresses of sockets in their handshake, by what the kernel calls them. */
-  private readonly begun = new Map<string, { readonly socket: Socket; readonly remoteAddress: string }>()
+  /** Sockets in their handshake, by what the kernel calls them. */
+  private readonly begun = new Map<string, Arrival>()
   private readonly identities = new WeakMap<TLSSocket, string>()
 
   /** @param protocols for ALPN
@@ -66,13 +66,14 @@ export class TlsDoor {
   }
 
   /** Begins the handshake on a socket. */
-  wrap(socket: Socket, remoteAddress: string): void {
+  wrap(arrival: Arrival): void {
+    const { socket, remoteAddress } = arrival
     const key = keyOf(socket)
     if (this.begun.size >= HANDSHAKES) {
       this.report(remoteAddress, 'closed: too many TLS handshakes are under way')
       return void socket.destroy()
     }
-    this.begun.set(key, { socket, remoteAddress })
+    this.begun.set(key, arrival)
     socket.once('close', () => this.begun.delete(key))
     this.server.emit('connection', socket)
   }
@@ -97,9 +98,9 @@ export class TlsDoor {
 
   private secured(socket: TLSSocket): void {
     const key = keyOf(socket)
-    const remoteAddress = this.begun.get(key)?.remoteAddress ?? key
+    const { remoteAddress = key, admitted = () => undefined } = this.begun.get(key) ?? {}
     this.begun.delete(key)
-    this.onSocket(socket, remoteAddress, this.peerOf(socket))
+    this.onSocket({ socket, remoteAddress, admitted, tls: this.peerOf(socket) })
   }
 
   private peerOf(socket: TLSSocket): TlsPeer {

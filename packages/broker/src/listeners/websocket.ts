@@ -3,9 +3,9 @@ import type { Server as HttpsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { openServer, type SocketListenOptions } from './server.ts'
+import { type Arrival, openServer, type SocketListenOptions } from './server.ts'
 import { addressOf, bracket, destroyLater, whenTaken } from './sockets.ts'
-import type { Accept, ByteStream, Listener, Report, StreamOwner, TlsPeer } from './stream.ts'
+import type { Accept, ByteStream, Gate, Listener, Report, StreamOwner, TlsPeer } from './stream.ts'
 
 export interface WebSocketListenOptions extends SocketListenOptions {
   /** Default 8080; 0 takes a free one. */
@@ -37,9 +37,10 @@ export async function listenWebSocket(
   maximumPacketSize: number,
   accept: Accept,
   report: Report = () => undefined,
+  gate: Gate = () => ADMITTED,
 ): Promise<Listener> {
   const door = new Door(Math.max(maximumPacketSize, SMALLEST_MAXIMUM_PAYLOAD), accept)
-  if (options.server !== undefined) return attach(options.server, options.path ?? '/mqtt', door)
+  if (options.server !== undefined) return attach(options.server, options.path ?? '/mqtt', door, report, gate)
   const { handshakeTimeoutMs = 10_000, path } = options
   const http = createServer({ maxHeaderSize: 8192 }, (_request, response) => {
     response.writeHead(426, { Connection: 'close', Upgrade: 'websocket', 'Content-Type': 'text/plain' })
@@ -48,17 +49,19 @@ export async function listenWebSocket(
   const known = new WeakMap<Duplex, Caller>()
   http.on('upgrade', (request, socket, head) => {
     if (path !== undefined && pathOf(request) !== path) return refuse(socket, 404, 'nothing here')
-    door.open(request, socket as Socket, head, known.get(socket) ?? { remoteAddress: 'unknown' })
+    door.open(request, socket as Socket, head, known.get(socket) ?? UNKNOWN)
   })
   const listener = await openServer(
     { kind: 'ws', protocol: 'http/1.1' },
     { ...options, port: options.port ?? 8080 },
-    (socket, remoteAddress, tls) => {
-      known.set(socket, { remoteAddress, tls })
+    (arrival) => {
+      const { socket } = arrival
+      known.set(socket, arrival)
       door.limitHandshake(socket, handshakeTimeoutMs)
       http.emit('connection', socket)
     },
     report,
+    gate,
   )
   return {
     ...listener,
@@ -70,10 +73,24 @@ export async function listenWebSocket(
 }
 
 /** Takes the upgrades to one path of somebody's server. */
-function attach(server: HttpServer | HttpsServer, path: string, door: Door): Listener {
+function attach(
+  server: HttpServer | HttpsServer,
+  path: string,
+  door: Door,
+  report: Report,
+  gate: Gate,
+): Listener {
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    const remoteAddress = addressOf(socket as Socket)
-    if (pathOf(request) === path) door.open(request, socket as Socket, head, { remoteAddress })
+    if (pathOf(request) === path) {
+      const remoteAddress = addressOf(socket as Socket)
+      const admitted = gate(remoteAddress)
+      if (typeof admitted !== 'string') {
+        socket.once('close', admitted)
+        return door.open(request, socket as Socket, head, { remoteAddress, admitted })
+      }
+      report(remoteAddress, admitted)
+      socket.destroy()
+    }
     // With others listening it may be theirs; alone, nobody else would ever answer.
     else if (server.listenerCount('upgrade') === 1) refuse(socket, 404, 'nothing here')
   }
@@ -97,16 +114,18 @@ function pathOf(request: IncomingMessage): string {
 function refuse(socket: Duplex, status: number, why: string): void {
   const phrase = status === 404 ? 'Not Found' : 'Bad Request'
   socket.on('error', () => undefined)
+  // Who does not close is not waited for.
+  socket.once('finish', () => socket.destroy())
   socket.end(
     `HTTP/1.1 ${status} ${phrase}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${why.length + 1}\r\n\r\n${why}\n`,
   )
 }
 
 /** Who opened a socket. */
-interface Caller {
-  readonly remoteAddress: string
-  readonly tls?: TlsPeer | undefined
-}
+type Caller = Omit<Arrival, 'socket'>
+
+const ADMITTED = (): void => undefined
+const UNKNOWN: Caller = { remoteAddress: 'unknown', admitted: ADMITTED }
 
 /** Makes WebSockets of upgrades and hands them over. */
 class Door {
@@ -167,6 +186,7 @@ class WebSocketStream implements ByteStream {
   readonly reusesChunks = false
   private readonly webSocket: WebSocket
   private readonly socket: Socket
+  private readonly settled: () => void
   private error: Error | undefined
   private ended = false
   private strangerBytes = 0
@@ -183,9 +203,10 @@ class WebSocketStream implements ByteStream {
     if (this.socket.writableLength === 0) this.owner?.onDrain()
   }
 
-  constructor(webSocket: WebSocket, socket: Socket, { remoteAddress, tls }: Caller) {
+  constructor(webSocket: WebSocket, socket: Socket, { remoteAddress, tls, admitted }: Caller) {
     this.webSocket = webSocket
     this.socket = socket
+    this.settled = admitted
     this.remoteAddress = remoteAddress
     this.tls = tls
   }
@@ -201,12 +222,16 @@ class WebSocketStream implements ByteStream {
     webSocket.on('error', (error: Error) => {
       this.error ??= error
     })
-    webSocket.on('close', () => owner.onClose(this.error))
+    webSocket.on('close', () => {
+      this.settled()
+      owner.onClose(this.error)
+    })
     socket.on('drain', () => owner.onDrain())
     socket.prependListener('data', this.count)
   }
 
   admitted(): void {
+    this.settled()
     this.socket.off('data', this.count)
   }
 
