@@ -21,3 +21,8 @@ export interface Engine {
   /** Settles when what was begun is over. */
   close(): Promise<void>
 }
+
+/** The part of an engine that may be kept apart from the queue of commands: messages, webhooks, and the sessions of
+ *  listeners and the dispatcher, whose records change together with them. */
+export interface MessageEngine
+  extends Pick<Engine, 'messages' | 'hooks' | 'sessions' | 'onChange' | 'close'> {}
