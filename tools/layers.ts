@@ -50,6 +50,7 @@ export const PACKAGES: Readonly<Record<string, PackageRule>> = {
     node: 'anywhere',
     layers: [
       ['files', 'network', 'printable'],
+      'options',
       [
         'audit',
         'metrics',
@@ -60,7 +61,6 @@ export const PACKAGES: Readonly<Record<string, PackageRule>> = {
         'throttle',
         'admission',
         'turn',
-        'options',
         'notices',
       ],
       'config',
