@@ -8,6 +8,7 @@ export class SplitEngine implements Engine {
   readonly messages: Engine['messages']
   readonly hooks: Engine['hooks']
   readonly sessions: SessionStore
+  readonly workers: Engine['workers']
   private readonly queue: Engine
   private readonly log: MessageEngine
 
@@ -15,6 +16,7 @@ export class SplitEngine implements Engine {
     this.queue = queue
     this.log = log
     this.commands = queue.commands
+    this.workers = queue.workers
     this.messages = log.messages
     this.hooks = log.hooks
     this.sessions = new SplitSessions(queue.sessions, log.sessions)

@@ -455,6 +455,24 @@ export function engineContract(name: string, maker: EngineMaker): void {
       })
     })
 
+    test('workers report, and are believed for a time', async () => {
+      const report = { name: 'elsewhere/1/a', acknowledged: 1, stored: 2, dropped: 3, until: NOW + 10 }
+      await engine.workers.report({ ...report, isConnected: false }, NOW)
+      await engine.workers.report({ ...report, isConnected: true }, NOW)
+      await engine.workers.report(
+        { ...report, name: 'elsewhere/2/b', isConnected: false, until: NOW + 5 },
+        NOW,
+      )
+      const other = await open()
+      expect(await other.workers.list(NOW)).toEqual([
+        { ...report, isConnected: true },
+        { ...report, name: 'elsewhere/2/b', isConnected: false, until: NOW + 5 },
+      ])
+      expect((await other.workers.list(NOW + 5)).map(({ name }) => name)).toEqual(['elsewhere/1/a'])
+      await engine.workers.report({ ...report, isConnected: true, until: NOW }, NOW)
+      expect((await other.workers.list(NOW)).map(({ name }) => name)).toEqual(['elsewhere/2/b'])
+    })
+
     test('other processes hear of what is added', async () => {
       const other = await open()
       const lease = await acquire('listener')

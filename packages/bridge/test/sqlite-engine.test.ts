@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { SqliteEngine } from '@pipit/bridge'
 import { afterAll, describe, expect, test } from 'vitest'
 import { engineContract } from './engine-contract.ts'
@@ -61,6 +62,19 @@ describe('SqliteEngine', () => {
     const engine = new SqliteEngine({ path: new URL(import.meta.url).pathname })
     await expect(engine.commands.counts()).rejects.toMatchObject({ code: 'ENGINE_UNAVAILABLE' })
     await engine.close()
+  })
+
+  test('a file of the first layout gets what later ones have added', async () => {
+    const path = newFile()
+    const engine = new SqliteEngine({ path })
+    await engine.check()
+    await engine.close()
+    const file = new DatabaseSync(path)
+    file.exec('DROP TABLE workers; PRAGMA user_version = 1')
+    file.close()
+    const again = new SqliteEngine({ path })
+    expect(await again.workers.list(Date.now())).toEqual([])
+    await again.close()
   })
 
   test('a closed engine rejects', async () => {

@@ -2,6 +2,7 @@ import type { CommandQueue } from './commands.ts'
 import type { HookStore } from './hooks.ts'
 import type { MessageStore } from './messages.ts'
 import type { SessionStore } from './sessions.ts'
+import type { WorkerStore } from './workers.ts'
 
 /** What has changed: there may be commands to claim, messages to read, hooks to look at. */
 export type Change = 'commands' | 'messages' | 'hooks'
@@ -13,6 +14,7 @@ export interface Engine {
   readonly messages: MessageStore
   readonly sessions: SessionStore
   readonly hooks: HookStore
+  readonly workers: WorkerStore
   /** Tells of changes that this or another process has made: soon, as a rule, but never relied on; who needs to
    *  know looks once a second as well. @returns a function that ends it */
   onChange(listener: (change: Change) => void): () => void

@@ -3,6 +3,7 @@ import type { Change } from '../engine/engine.ts'
 import type { HookStore } from '../engine/hooks.ts'
 import type { MessageStore } from '../engine/messages.ts'
 import type { SessionStore } from '../engine/sessions.ts'
+import type { WorkerStore } from '../engine/workers.ts'
 
 /** What a call needs of the transaction it is part of. `read`: none; `written`: a commit, which outlives this
  *  process; `durable`: a commit that is on the disk as well. */
@@ -19,6 +20,7 @@ type CallName =
   | `messages.${keyof MessageStore}`
   | `sessions.${keyof SessionStore}`
   | `hooks.${keyof HookStore}`
+  | `workers.${keyof WorkerStore}`
   | 'check'
 
 /** Every call that the thread takes. A claim need not be on the disk: what follows from it is written behind it in
@@ -48,6 +50,8 @@ export const CALLS = {
   'hooks.remove': { need: 'durable', tells: 'hooks' },
   'hooks.advance': { need: 'written' },
   'hooks.deadLetters': { need: 'read' },
+  'workers.report': { need: 'written' },
+  'workers.list': { need: 'read' },
   check: { need: 'durable' },
 } as const satisfies Record<CallName, CallRule>
 

@@ -7,6 +7,7 @@ import { MessageTable } from './message-table.ts'
 import { migrate } from './schema.ts'
 import { SessionTable } from './session-table.ts'
 import { Statements } from './statements.ts'
+import { WorkerTable } from './worker-table.ts'
 
 export interface DatabaseOptions {
   readonly path: string
@@ -116,6 +117,7 @@ function callsOf(sql: Statements): Record<Name, Run> {
     messages,
     sessions,
     hooks: new HookTable(sql, sessions, messages),
+    workers: new WorkerTable(sql),
   }
   const methodOf = (name: Name): Run => {
     // One row is written, so that a full disk shows.

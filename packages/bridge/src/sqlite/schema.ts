@@ -1,9 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite'
 
-/** The layout below; a file of a later one is refused. */
-const VERSION = 1
-
-const TABLES = `
+/** The tables of the first layout, and what each later one adds; a file of a later one than these is refused. */
+const LAYOUTS = [
+  `
 CREATE TABLE commands (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
   id TEXT NOT NULL UNIQUE,
@@ -89,9 +88,14 @@ CREATE TABLE dead_letters (
   at INTEGER NOT NULL
 );
 CREATE INDEX dead_letters_of ON dead_letters (hook_id, id);
-`
+`,
+  `
+CREATE TABLE workers (name TEXT PRIMARY KEY, until INTEGER NOT NULL, report TEXT NOT NULL) WITHOUT ROWID;
+`,
+]
+const VERSION = LAYOUTS.length
 
-/** Makes the tables where there are none; several processes may do so at once.
+/** Makes the tables that are not there; several processes may do so at once.
  *  @throws Error for a file of a later layout */
 export function migrate(db: DatabaseSync): void {
   if (versionOf(db) === VERSION) return
@@ -101,7 +105,8 @@ export function migrate(db: DatabaseSync): void {
     if (version > VERSION) {
       throw new Error(`the queue has layout ${version}; this program knows up to ${VERSION}: use a newer one`)
     }
-    if (version === 0) db.exec(`${TABLES}; PRAGMA user_version = ${VERSION}`)
+    for (const layout of LAYOUTS.slice(version)) db.exec(layout)
+    db.exec(`PRAGMA user_version = ${VERSION}`)
     db.exec('COMMIT')
   } catch (error) {
     if (db.isTransaction) db.exec('ROLLBACK')

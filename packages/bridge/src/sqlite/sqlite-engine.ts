@@ -5,6 +5,7 @@ import type { Change, Engine } from '../engine/engine.ts'
 import type { HookStore } from '../engine/hooks.ts'
 import type { MessageStore } from '../engine/messages.ts'
 import type { SessionStore } from '../engine/sessions.ts'
+import type { WorkerStore } from '../engine/workers.ts'
 import { EngineUnavailableError } from '../errors.ts'
 import { Caller } from './caller.ts'
 import { CALLS, type Name } from './calls.ts'
@@ -23,6 +24,7 @@ export class SqliteEngine implements Engine {
   readonly messages: MessageStore
   readonly sessions: SessionStore
   readonly hooks: HookStore
+  readonly workers: WorkerStore
   private readonly caller: Caller
   private readonly nudges: Nudges
   private readonly listeners = new Set<(change: Change) => void>()
@@ -41,6 +43,7 @@ export class SqliteEngine implements Engine {
     this.messages = this.part<MessageStore>('messages')
     this.sessions = this.part<SessionStore>('sessions')
     this.hooks = this.part<HookStore>('hooks')
+    this.workers = this.part<WorkerStore>('workers')
   }
 
   onChange(listener: (change: Change) => void): () => void {
