@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import {
+  createApi,
   type Engine,
   EngineUnavailableError,
   type NewCommand,
@@ -206,5 +207,26 @@ describe('Worker', () => {
     const engine = newEngine()
     const listen = ['a/+', 'b', 'a/b']
     expect(() => new Worker({ engine, broker: { url: 'mqtt://x' }, listen })).toThrow('a/+ and a/b overlap')
+  })
+})
+
+describe('/ready', () => {
+  test('says who works, and who of them has a connection to the broker', async () => {
+    const { url, process: broker } = await newBroker()
+    const engine = newEngine()
+    const api = await createApi({ engine })
+    onTestFinished(() => api.close())
+    const ready = async () => (await api.inject({ url: '/ready' })).json()
+    expect(await ready()).toEqual({ status: 'ready', messages: 'ok', workers: { alive: 0, connected: 0 } })
+    const worker = newWorker({ engine, broker: { url } })
+    await until(async () => (await ready()).workers.connected === 1)
+    const { body } = await api.inject({ url: '/metrics' })
+    expect(body).toContain('pipit_bridge_workers{state="connected"} 1\n')
+    expect(body).toMatch(/pipit_bridge_worker_stored_total\{worker="\S+"\} 0\n/)
+    await broker.kill()
+    await until(async () => (await ready()).workers.connected === 0)
+    expect((await ready()).workers.alive).toBe(1)
+    await worker.stop()
+    expect((await ready()).workers.alive).toBe(0)
   })
 })

@@ -95,3 +95,14 @@ export const StreamQuery = Type.Object(
 
 export const Accepted = Type.Object({ id: Type.String(), status: Type.String() })
 export const AcceptedBatch = Type.Object({ ids: Type.Array(Type.String()), status: Type.String() })
+
+export const Ready = Type.Object({
+  status: Type.Literal('ready', { description: 'Commands are taken.' }),
+  messages: Type.String({ description: 'ok, or unavailable: the log of messages cannot be read now.' }),
+  workers: Type.Optional(
+    Type.Object({
+      alive: Type.Integer({ description: 'Workers that have said so in the last seconds.' }),
+      connected: Type.Integer({ description: 'Those among them that have a connection to the broker.' }),
+    }),
+  ),
+})

@@ -48,6 +48,8 @@ export class Listener {
   private storing: Promise<void> | undefined = undefined
   private isStopping = false
   private isLost = false
+  /** Handed to the engine under this lease, as far as it goes by their numbers. */
+  private batches = 0
   /** Messages that have come: grows while something is on its way. */
   private count = 0
 
@@ -209,9 +211,10 @@ export class Listener {
     changes: readonly { key: string; value: Uint8Array }[],
   ): Promise<number> {
     const { engine, lease } = this.options
+    const batch = ++this.batches
     for (;;) {
       try {
-        return await engine.messages.append(lease, rows, changes)
+        return await engine.messages.append(lease, rows, changes, batch)
       } catch (error) {
         if (!(error instanceof EngineUnavailableError) || this.isLost) throw error
         await pause(RETRY_MS)

@@ -24,6 +24,8 @@ export interface PublisherOptions {
   readonly log: Log
   /** Told at the beginning of each connection. */
   readonly onConnect?: (connected: Connected) => void
+  /** Told when one has ended. */
+  readonly onDisconnect?: () => void
 }
 
 /** Nobody looks for commands more often unless told that there are some. */
@@ -39,12 +41,12 @@ const GOODBYE_MS = 3_000
 export class Publisher {
   /** Publishes that were acknowledged. */
   acknowledged = 0
+  isConnected = false
   private readonly options: PublisherOptions
   private readonly wake = new Wake()
   private client: MqttClient | undefined = undefined
   private outcomes: Outcomes | undefined = undefined
   private journal: SessionJournal
-  private isConnected = false
   private isStopping = false
   /** What an earlier holder left has been taken up. */
   private hasBegun = false
@@ -183,6 +185,7 @@ export class Publisher {
    *  anew, and everything goes out again at once. */
   private disconnected(): void {
     this.isConnected = false
+    this.options.onDisconnect?.()
     for (const id of this.inFlight) this.losses.set(id, (this.losses.get(id) ?? 0) + 1)
     const most = Math.max(...this.losses.values())
     // With nothing in flight there is nothing to send, and the client takes its time.

@@ -4,9 +4,11 @@ import type { Connected } from '@pipit/client'
 import { checkTopicFilter } from '@pipit/protocol'
 import type { Engine } from '../engine/engine.ts'
 import type { AcquireOptions, Lease, SessionKind } from '../engine/sessions.ts'
+import type { WorkerReport } from '../engine/workers.ts'
 import type { BrokerOptions } from './connection.ts'
 import { Dispatcher, type DispatcherOptions } from './dispatcher.ts'
 import { overlapping } from './filters.ts'
+import { Heartbeat } from './heartbeat.ts'
 import { Listener } from './listener.ts'
 import type { Log } from './log.ts'
 import { Publisher } from './publisher.ts'
@@ -65,6 +67,7 @@ export class Worker {
   private readonly listeners = new Set<Listener>()
   private dispatcher: Dispatcher | undefined = undefined
   private readonly wake = new Wake()
+  private heartbeat: Heartbeat | undefined = undefined
   private isStopping = false
   private running: Promise<void> | undefined = undefined
   private shares: boolean | undefined = undefined
@@ -105,6 +108,12 @@ export class Worker {
     return sum
   }
 
+  private report(): Omit<WorkerReport, 'until'> {
+    const { acknowledged, stored, dropped } = this.metrics()
+    const isConnected = [...this.publishers].some((publisher) => publisher.isConnected)
+    return { name: this.owner, isConnected, acknowledged, stored, dropped }
+  }
+
   private async run(): Promise<void> {
     const { engine } = this.options
     const unhear = engine.onChange((change) => {
@@ -112,6 +121,12 @@ export class Worker {
       else this.dispatcher?.nudge()
     })
     const extending = setInterval(() => void this.extend(), this.leaseMs / 3)
+    const heartbeat = new Heartbeat({
+      workers: engine.workers,
+      report: () => this.report(),
+      believedMs: this.leaseMs,
+    })
+    this.heartbeat = heartbeat
     while (!this.isStopping) {
       // An engine that cannot be reached now is asked again in a second.
       await this.look().catch((error: Error) => this.log(error.message))
@@ -121,6 +136,7 @@ export class Worker {
     await Promise.all(Array.from(this.held.values(), ({ over }) => over))
     clearInterval(extending)
     unhear()
+    await heartbeat.stop()
   }
 
   /** Takes what there is to be taken: a session for each kind of work, and those that somebody left. */
@@ -153,7 +169,11 @@ export class Worker {
       window,
       maximumAttempts,
       log: (line) => this.log(line),
-      onConnect: (connected) => this.learn(connected),
+      onConnect: (connected) => {
+        this.learn(connected)
+        this.heartbeat?.beat()
+      },
+      onDisconnect: () => this.heartbeat?.beat(),
     })
     if (which === 'abandoned') this.draining.add(publisher)
     this.publishers.add(publisher)

@@ -1,16 +1,23 @@
-import type { Context, Routes } from '../context.ts'
-import { Problem } from '../problem.ts'
+import type { Engine } from '../../engine/engine.ts'
+import type { Routes } from '../context.ts'
+import { metrics } from '../metrics.ts'
+import { Ready } from '../schemas.ts'
+import { within } from '../within.ts'
 
 const READY_WITHIN_MS = 2_000
 
-/** How this process is. */
+/** How this process is, and who is at work. */
 export const stateRoutes: Routes = (app, context) => {
   app.get('/health', { schema: { summary: 'This process answers' } }, async () => ({ status: 'ok' }))
 
-  app.get('/ready', { schema: { summary: 'The queue can be written' } }, async () => {
-    await withinTime(context.engine.check())
-    return { status: 'ready' }
-  })
+  app.get(
+    '/ready',
+    { schema: { summary: 'The queue can be written; who works on it', response: { 200: Ready } } },
+    async () => {
+      await within(READY_WITHIN_MS, 'the queue', context.engine.check())
+      return { status: 'ready', ...(await others(context.engine)) }
+    },
+  )
 
   app.get('/metrics', { schema: { summary: 'Counters, as Prometheus reads them' } }, async (_, reply) => {
     reply.type('text/plain; version=0.0.4')
@@ -18,57 +25,17 @@ export const stateRoutes: Routes = (app, context) => {
   })
 }
 
-async function withinTime(work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    const problem = new Problem(503, `the queue took over ${READY_WITHIN_MS} ms`, { retryAfter: 1 })
-    timer = setTimeout(() => reject(problem), READY_WITHIN_MS)
-  })
-  try {
-    await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
+/** What the API needs of others for more than taking commands: none of it makes it less ready for those. */
+async function others(engine: Engine): Promise<object> {
+  const asked = <T>(work: Promise<T>): Promise<T | undefined> =>
+    within(READY_WITHIN_MS, 'it', work).catch(() => undefined)
+  const [end, workers] = await Promise.all([
+    asked(engine.messages.end()),
+    asked(engine.workers.list(Date.now())),
+  ])
+  const connected = workers?.filter(({ isConnected }) => isConnected).length
+  return {
+    messages: end === undefined ? 'unavailable' : 'ok',
+    ...(workers === undefined ? {} : { workers: { alive: workers.length, connected } }),
   }
-}
-
-async function metrics({ engine, counters, streams }: Context): Promise<string> {
-  const commands = await engine.commands.counts()
-  const lines = [
-    ...family(
-      'pipit_bridge_commands',
-      'gauge',
-      'Commands in the queue, by state',
-      Object.entries(commands),
-      'state',
-    ),
-    ...family('pipit_bridge_accepted_total', 'counter', 'Commands this process has accepted', [
-      ['', counters.accepted.commands],
-    ]),
-    ...family('pipit_bridge_repeated_total', 'counter', 'Requests that had come before', [
-      ['', counters.accepted.repeated],
-    ]),
-    ...family(
-      'pipit_bridge_answers_total',
-      'counter',
-      'Answers of this process, by HTTP status',
-      [...counters.answers].map(([status, n]) => [String(status), n]),
-      'status',
-    ),
-    ...family('pipit_bridge_streams', 'gauge', 'Who listens over Server-Sent Events', [['', streams.size]]),
-    ...family('pipit_bridge_missed_total', 'counter', 'Messages left out for slow listeners that have gone', [
-      ['', streams.missed],
-    ]),
-  ]
-  return `${lines.join('\n')}\n`
-}
-
-function family(
-  name: string,
-  type: 'gauge' | 'counter',
-  help: string,
-  values: readonly (readonly [string, number])[],
-  label = '',
-): string[] {
-  const rows = values.map(([of, value]) => `${name}${label === '' ? '' : `{${label}="${of}"}`} ${value}`)
-  return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...rows]
 }
