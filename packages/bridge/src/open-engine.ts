@@ -1,10 +1,11 @@
 import type { Engine } from './engine/engine.ts'
 import { PostgresLog } from './postgres/postgres-log.ts'
+import { RedisEngine } from './redis/redis-engine.ts'
 import { SplitEngine } from './split-engine.ts'
 import { SqliteEngine } from './sqlite/sqlite-engine.ts'
 
 export interface EngineOptions {
-  /** A file of the embedded engine. */
+  /** A file of the embedded engine, or redis://user:password@host:6379/0?name=NAME (rediss:// over TLS). */
   readonly queue: string
   /** Where messages and webhooks are kept: postgres://user:password@host:5432/name. Default: with the queue. */
   readonly database?: string
@@ -16,13 +17,16 @@ export interface EngineOptions {
  *  @throws TypeError for an address of a kind that is not known; EngineUnavailableError when it cannot be opened */
 export function openEngine({ queue, database, log }: EngineOptions): Engine {
   const messages = database === undefined ? undefined : openDatabase(database, log)
-  const commands = openQueue(queue)
+  const commands = openQueue(queue, log)
   return messages === undefined ? commands : new SplitEngine(commands, messages)
 }
 
-function openQueue(queue: string): Engine {
+function openQueue(queue: string, log: EngineOptions['log']): Engine {
   const scheme = schemeOf(queue)
-  if (scheme !== undefined) throw new TypeError(`${scheme}:// is no queue that is known; give a file`)
+  if (scheme === 'redis' || scheme === 'rediss') return new RedisEngine({ url: queue, log })
+  if (scheme !== undefined) {
+    throw new TypeError(`${scheme}:// is no queue that is known; give a file, or redis://host:6379`)
+  }
   return new SqliteEngine({ path: queue })
 }
 

@@ -49,8 +49,15 @@ export interface Keep {
 export interface MessageStore {
   /** Stores messages in their order, together with changes of the session they came by: both or neither. Settles
    *  when they are durable. @returns how many were new
+   *  @param batch its number under this lease. Who had no answer, for the connection to the engine ended, says the
+   *    same number again: an engine behind a network stores the batch of a number once
    *  @throws LeaseLostError */
-  append(lease: Lease, messages: readonly NewMessage[], changes: readonly SessionChange[]): Promise<number>
+  append(
+    lease: Lease,
+    messages: readonly NewMessage[],
+    changes: readonly SessionChange[],
+    batch?: number,
+  ): Promise<number>
   /** The newest message of a topic, retained or not. */
   last(topic: string): Promise<StoredMessage | undefined>
   read(options: ReadOptions): Promise<Page>
