@@ -21,6 +21,7 @@ import { BufferPool } from './buffer-pool.ts'
 import { Connection } from './connection.ts'
 import { HookRunner, isPromise } from './hooks.ts'
 import { checkExposure } from './listeners/exposure.ts'
+import { checkMountPoint, Mount } from './listeners/mount.ts'
 import { type ListenerRules, NO_RULES } from './listeners/rules.ts'
 import type { SocketListenOptions } from './listeners/server.ts'
 import type { Accept, ByteStream, Gate, Listener, Report } from './listeners/stream.ts'
@@ -166,6 +167,7 @@ export class Broker implements RegistryHost {
     host: string,
     open: (accept: Accept, report: Report, gate: Gate) => Promise<Listener>,
   ): Promise<Listener> {
+    checkMountPoint(options.mountPoint)
     await this.open()
     const access = await this.door.accessFor(options.access)
     const { tls, insecure = this.options.insecure === true } = options
@@ -309,6 +311,7 @@ export class Broker implements RegistryHost {
     const connection = new Connection(this, stream)
     connection.access = access
     connection.rules = rules
+    if (rules.mountPoint !== undefined) connection.mount = new Mount(rules.mountPoint)
     const isDefault = this.limits.connectPacketSize === DEFAULT_LIMITS.connectPacketSize
     if (isDefault && this.door.asksWho(access)) connection.frames.maximumPacketSize = LOGIN_PACKET_BYTES
     this.connections.add(connection)

@@ -71,6 +71,7 @@ export class Connection extends Sender implements StreamOwner {
   publishBytesReceived = 0
   bytesReceived = 0
   private topicTable: TopicTable | undefined = undefined
+  private mountedTable: TopicTable | undefined = undefined
   /** Not read from until its answers have gone out: it sends and does not receive. */
   private paused = false
   /** Not read from because it is over its rate. */
@@ -109,6 +110,12 @@ export class Connection extends Sender implements StreamOwner {
   get topics(): TopicTable {
     this.topicTable ??= new TopicTable()
     return this.topicTable
+  }
+
+  /** Of one with a mount point, by their whole names. */
+  get mountedTopics(): TopicTable {
+    this.mountedTable ??= new TopicTable()
+    return this.mountedTable
   }
 
   onChunk(chunk: Uint8Array): void {
@@ -222,6 +229,7 @@ export class Connection extends Sender implements StreamOwner {
   /** What the client may do is decided anew. */
   forgetPermissions(): void {
     this.topicTable = undefined
+    this.mountedTable = undefined
   }
 
   /** The client as hooks see it. */

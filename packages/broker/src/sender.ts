@@ -8,7 +8,9 @@ import {
   type ReasonCode,
 } from '@pipit/protocol'
 import type { Broker } from './broker.ts'
+import type { Mount } from './listeners/mount.ts'
 import type { ByteStream } from './listeners/stream.ts'
+import type { DropReason } from './metrics/ledger.ts'
 import { copyBytes, Output, type Segment } from './output.ts'
 import type { Delivery } from './routing/delivery.ts'
 import { secondsLeft, type WireVersion } from './routing/message.ts'
@@ -26,6 +28,10 @@ export abstract class Sender {
   /** Bytes, as the client announced. */
   maximumPacketSize = 268435460
   aliasesOut: OutboundAliases | undefined = undefined
+  /** What its listener puts before topics; undefined: nothing. */
+  mount: Mount | undefined = undefined
+  /** Takes any frame as others do: it gives no limit, gets no aliases, and knows topics by their whole names. */
+  isPlain = true
   /** Since when the kernel has taken nothing while bytes wait; 0: it does. */
   blockedSince = 0
   closed = false
@@ -126,12 +132,24 @@ export abstract class Sender {
     this.acknowledge(0x62, packetId, 0)
   }
 
-  /** Says whether the client takes a packet of this delivery's size. */
-  fits(delivery: Delivery): boolean {
+  /** How packets are laid out for this client is settled. */
+  arranged(): void {
+    this.isPlain =
+      this.maximumPacketSize === 268435460 && this.aliasesOut === undefined && this.mount === undefined
+  }
+
+  /** Why this client cannot be sent a delivery: it takes no packet of its size, or has no name for its topic. */
+  refusalOf(delivery: Delivery): DropReason | undefined {
+    if (this.isPlain) return undefined
+    if (this.mount?.covers(delivery.message.topic) === false) return 'not authorised'
+    return this.fits(delivery) ? undefined : 'too large'
+  }
+
+  private fits(delivery: Delivery): boolean {
     if (this.maximumPacketSize === 268435460 || this.fitsWith(delivery, 0)) return true
-    if (delivery.identifiers === undefined) return false
-    const exact = encodedLength(special(delivery, delivery.qos === 0 ? 0 : 1, false, 0, undefined), 5)
-    return exact <= this.maximumPacketSize
+    if (delivery.identifiers === undefined && this.mount === undefined) return false
+    const exact = this.special(delivery, delivery.qos === 0 ? 0 : 1, false, 0, undefined)
+    return encodedLength(exact, this.protocolVersion) <= this.maximumPacketSize
   }
 
   /** Says whether there is surely room for a delivery and so many bytes of properties besides. */
@@ -141,12 +159,14 @@ export abstract class Sender {
     return form.size + identifiers + besides <= this.maximumPacketSize
   }
 
-  /** Sends an application message. Ask `fits` first. */
+  /** Sends an application message. Ask `refusalOf` first. */
   sendPublish(delivery: Delivery, packetId: number, dup: boolean, now: number): void {
     this.ownPublishesSent++
     this.ownPublishBytesSent += delivery.message.payloadLength
-    if (delivery.identifiers !== undefined || this.aliasesOut !== undefined) {
-      return this.sendSpecial(delivery, packetId, dup, now)
+    if (delivery.identifiers !== undefined || !this.isPlain) {
+      if (delivery.identifiers !== undefined || this.aliasesOut !== undefined || this.mount !== undefined) {
+        return this.sendSpecial(delivery, packetId, dup, now)
+      }
     }
     const form = delivery.message.form(this.wireVersion, packetId !== 0)
     const size = form.end - form.start
@@ -176,7 +196,34 @@ export abstract class Sender {
       if (known !== 0) alias = { value: known, isKnown: true }
       else alias = { value: this.aliasesOut.assign(delivery.message.topic), isKnown: false }
     }
-    this.send(special(delivery, packetId, dup, now, alias))
+    this.send(this.special(delivery, packetId, dup, now, alias))
+  }
+
+  private special(
+    delivery: Delivery,
+    packetId: number,
+    dup: boolean,
+    now: number,
+    alias: TopicAlias | undefined,
+  ): Publish {
+    const { message, qos, retain, identifiers } = delivery
+    const topic = this.mount === undefined ? message.topic : this.mount.strip(message.topic)
+    const expires = message.properties?.messageExpiryInterval !== undefined
+    return {
+      type: 'PUBLISH',
+      topic: alias?.isKnown === true ? '' : topic,
+      payload: message.payload,
+      qos,
+      retain,
+      dup,
+      packetId,
+      properties: {
+        ...message.properties,
+        ...(expires && { messageExpiryInterval: secondsLeft(message.expiresAt, now) }),
+        ...(alias !== undefined && { topicAlias: alias.value }),
+        ...(identifiers !== undefined && { subscriptionIdentifiers: identifiers }),
+      },
+    }
   }
 
   /** Sends a QoS 0 message, or drops it when the client has fallen too far behind. */
@@ -184,7 +231,8 @@ export abstract class Sender {
     const { message } = delivery
     if (!this.mayAppend(message.size))
       return this.broker.dropped(this.clientId, message.topic, 'slow receiver')
-    if (!this.fits(delivery)) return this.broker.dropped(this.clientId, message.topic, 'too large')
+    const refusal = this.refusalOf(delivery)
+    if (refusal !== undefined) return this.broker.dropped(this.clientId, message.topic, refusal)
     this.sendPublish(delivery, 0, false, now)
     if (!this.broker.plainPublish) this.delivered(delivery)
   }
@@ -242,30 +290,4 @@ interface TopicAlias {
   readonly value: number
   /** The client has been told the name. */
   readonly isKnown: boolean
-}
-
-function special(
-  delivery: Delivery,
-  packetId: number,
-  dup: boolean,
-  now: number,
-  alias: TopicAlias | undefined,
-): Publish {
-  const { message, qos, retain, identifiers } = delivery
-  const expires = message.properties?.messageExpiryInterval !== undefined
-  return {
-    type: 'PUBLISH',
-    topic: alias?.isKnown === true ? '' : message.topic,
-    payload: message.payload,
-    qos,
-    retain,
-    dup,
-    packetId,
-    properties: {
-      ...message.properties,
-      ...(expires && { messageExpiryInterval: secondsLeft(message.expiresAt, now) }),
-      ...(alias !== undefined && { topicAlias: alias.value }),
-      ...(identifiers !== undefined && { subscriptionIdentifiers: identifiers }),
-    },
-  }
 }

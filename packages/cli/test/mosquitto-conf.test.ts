@@ -57,16 +57,16 @@ describe('pipit config from-mosquitto', () => {
   })
 
   test('what is not supported ends it, or is left out and named', async () => {
-    const file = write('m.conf', 'listener 1 127.0.0.1\nmount_point x\nhttp_dir /srv\n')
+    const file = write('m.conf', 'listener 1 127.0.0.1\ntls_engine x\nlog_dest dlt\n')
     const refused = await processes.done(['config', 'from-mosquitto', file])
     expect(refused).toMatchObject({ code: 1, stdout: '' })
-    expect(refused.stderr).toContain(`pipit config: ${file}:2: mount_point is not supported`)
-    expect(refused.stderr).toContain(`pipit config: ${file}:3: http_dir is not supported`)
+    expect(refused.stderr).toContain(`pipit config: ${file}:2: tls_engine is not supported`)
+    expect(refused.stderr).toContain(`pipit config: ${file}:3: log_dest dlt is not supported`)
     expect(refused.stderr).toContain('--ignore-unsupported')
     const ignored = await processes.done(['config', 'from-mosquitto', '--ignore-unsupported', file])
     expect(ignored.code).toBe(0)
-    expect(ignored.stderr).toContain('mount_point')
-    expect(ignored.stdout).not.toContain('mount')
+    expect(ignored.stderr).toContain('tls_engine')
+    expect(ignored.stdout).not.toContain('engine')
   })
 })
 
@@ -84,7 +84,8 @@ describe('pipit broker --test-config', () => {
     ['listener 1883 127.0.0.1\nacl_file FOLDER/acl\n', /acl:1/],
     ['listener 1883 127.0.0.1\ncertfile /no/cert\nkeyfile /no/key\n', /\/no\/(cert|key)/],
     ['allow_anonymous maybe\n', /m\.conf:1: allow_anonymous is maybe; it takes true or false/],
-    ['mount_point x\n', /m\.conf:1: mount_point is not supported/],
+    ['plugin x\n', /m\.conf:1: plugin is not supported/],
+    ['mount_point +\n', /m\.conf:1: mount_point \+ has a wildcard or a zero in it; it takes the beginning/],
     ['connection c\naddress a b:0\ntopic #\n', /m\.conf:2: address b:0: its port is to be from 1 to 65535/],
   ])('1 for %j', async (text, fault) => {
     write('acl', 'nonsense a\n')

@@ -1,4 +1,5 @@
 import type { AccessOptions } from '../auth/access-options.ts'
+import { mountPointFault } from '../listeners/mount.ts'
 import type { ListenerRules } from '../listeners/rules.ts'
 import type { TlsOptions } from '../listeners/tls-options.ts'
 import type { BrokerOptions, Limits } from '../options.ts'
@@ -102,6 +103,9 @@ function listenerOf(entry: Entry, where: string): ListenerConfiguration {
   if (type === 'tcp' && rest['path'] !== undefined)
     complain('TCP has no path; is it type: unix, or websocket?')
   if (type === 'unix' && rest['tls'] !== undefined) complain('a unix socket speaks no TLS')
+  const mountFault = mountPointFault(String(rest['mountPoint'] ?? ''))
+  if (mountFault !== undefined)
+    complain(`mountPoint is ${JSON.stringify(rest['mountPoint'])}; it ${mountFault}`)
   if (mode !== undefined && type !== 'unix') complain('only a unix socket has a mode')
   if (mode !== undefined && !/^[0-7]{3}$/.test(String(mode))) {
     complain(`mode is ${mode}; it takes three octal digits, such as 660`)

@@ -254,6 +254,12 @@ const LISTENER: readonly OptionRow[] = rows([
   ['emptyClientId', flag, undefined, 'As the option of the broker, for clients that come in here.'],
   ['assignedClientIdPrefix', text, undefined, 'As the option of the broker, for clients that come in here.'],
   [
+    'mountPoint',
+    text,
+    undefined,
+    "What stands before every topic of the clients that come in here: `house/` makes their `a` others' `house/a`, and they see nothing else. ACLs have whole topics.",
+  ],
+  [
     'usernameAsClientId',
     flag,
     false,

@@ -16,11 +16,12 @@ import { NEVER_EXPIRES, type Session } from '../sessions/session.ts'
 import { beginAuthentication } from './auth.ts'
 
 /** @see MQTT 5.0, 3.1.4 */
-export function handleConnect(connection: Connection, packet: Connect): void {
+export function handleConnect(connection: Connection, said: Connect): void {
   if (connection.session !== undefined || connection.connecting) {
     throw new ProtocolError('a second CONNECT [MQTT-3.1.0-2]')
   }
-  const { broker } = connection
+  const { broker, mount } = connection
+  const packet = mount === undefined ? said : mount.connect(said)
   connection.connecting = true
   connection.claimedId = packet.clientId
   connection.claimedUser = packet.username
@@ -204,6 +205,7 @@ function attach(
   connection.frames.maximumPacketSize = broker.limits.maximumPacketSize
   connection.stream.admitted?.()
   if (packet.protocolVersion === 5) setAliases(connection, properties.topicAliasMaximum ?? 0)
+  connection.arranged()
   session.inbound.connect(broker.limits.receiveMaximum)
   session.connect(connection, properties.receiveMaximum ?? 65535)
   // That the other one's time ran was recorded: it does not.

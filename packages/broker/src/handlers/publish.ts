@@ -3,7 +3,7 @@ import type { Connection } from '../connection.ts'
 import { findExpiry, forwarded, Message } from '../routing/message.ts'
 import type { Route } from '../routing/route.ts'
 import { hashOf } from '../routing/route-table.ts'
-import { sampleOf, TopicEntry } from '../routing/topic-table.ts'
+import { sampleOf, TopicEntry, type TopicTable } from '../routing/topic-table.ts'
 import { acceptMessage } from './accept.ts'
 
 /** Takes the PUBLISH in the connection's current frame. What is plain is handled by offsets, without decoding:
@@ -31,9 +31,12 @@ export function handlePublish(connection: Connection, first: number): void {
   }
   const packetId = qos === 0 ? 0 : (bytes[topicEnd]! << 8) | bytes[topicEnd + 1]!
   if (qos > 0 && packetId === 0) return publishDecoded(connection, first)
-  const entry =
-    connection.topics.find(bytes, topicStart, topicEnd - topicStart) ??
-    learn(connection, topicStart, topicEnd)
+  let entry = connection.topics.find(bytes, topicStart, topicEnd - topicStart)
+  if (entry === undefined) {
+    // The table of one with a mount point stays empty: what it calls a topic is not what its frames say.
+    if (connection.mount !== undefined) return publishDecoded(connection, first)
+    entry = learn(connection, topicStart, topicEnd)
+  }
   const { route } = entry
   if (route.generation !== broker.router.generation) broker.router.refresh(route)
   if (entry.rulesGeneration !== broker.permissions.generation) {
@@ -162,8 +165,13 @@ function entryFor(connection: Connection, topic: string): TopicEntry {
   const route = broker.router.route(topic)
   const { bytes } = route
   const entry = new TopicEntry(bytes, route, false, -1, sampleOf(bytes, 0, bytes.length))
-  connection.topics.add(entry)
+  tableOf(connection).add(entry)
   return entry
+}
+
+/** The topics of a connection by their whole names. */
+function tableOf(connection: Connection): TopicTable {
+  return connection.mount === undefined ? connection.topics : connection.mountedTopics
 }
 
 function publishDecoded(connection: Connection, first: number): void {
@@ -174,9 +182,10 @@ function publishDecoded(connection: Connection, first: number): void {
   const packet = connection.decode(first) as Publish
   connection.publishesReceived++
   connection.publishBytesReceived += packet.payload.length
-  const topic = resolveTopic(connection, packet)
+  const name = resolveTopic(connection, packet)
+  const topic = connection.mount === undefined ? name : connection.mount.topic(name)
   const bytes = Buffer.from(topic)
-  const entry = connection.topics.find(bytes, 0, bytes.length) ?? entryFor(connection, topic)
+  const entry = tableOf(connection).find(bytes, 0, bytes.length) ?? entryFor(connection, topic)
   if (entry.route.generation !== broker.router.generation) broker.router.refresh(entry.route)
   const message = messageOf(connection, packet, topic, frames.bytes)
   const accept = (): void => {
@@ -206,9 +215,9 @@ function resolveTopic(connection: Connection, packet: Publish): string {
 }
 
 function messageOf(connection: Connection, packet: Publish, topic: string, bytes: Uint8Array): Message {
-  const { broker, frames, session, wireVersion } = connection
+  const { broker, frames, session, wireVersion, mount } = connection
   const { payload, qos, retain, properties } = packet
-  if (properties?.topicAlias !== undefined || wireVersion === 4) {
+  if (properties?.topicAlias !== undefined || wireVersion === 4 || mount !== undefined) {
     return Message.of(topic, payload, qos, retain, properties, session, broker.now())
   }
   const payloadStart = frames.end - payload.length

@@ -7,14 +7,18 @@ import type { SubscriptionState } from '../sessions/subscription.ts'
 import { type Before, standing, subscribe, takeBack } from './subscriptions.ts'
 
 /** @see MQTT 5.0, 3.8.4 */
-export function handleSubscribe(connection: Connection, session: Session, packet: Subscribe): void {
+export function handleSubscribe(connection: Connection, session: Session, said: Subscribe): void {
+  const { mount } = connection
+  const packet = mount === undefined ? said : mount.subscribe(said)
   if (connection.isLocal) {
     const wanted = packet.subscriptions.map(({ qos }) => qos)
     return grant(connection, session, packet, wanted)
   }
   const { permissions } = connection.broker
   const permitted = packet.subscriptions.map((wanted) =>
-    permissions.maySubscribe(session, connection.hookClient, wanted),
+    mount?.breaks(wanted.topicFilter) === true
+      ? 0x8f
+      : permissions.maySubscribe(session, connection.hookClient, wanted),
   )
   if (!permitted.some(isPromise)) return grant(connection, session, packet, permitted as ReasonCode[])
   const answers = Promise.all(permitted)

@@ -6,8 +6,9 @@ import { type Before, standing, takeBack, unsubscribe } from './subscriptions.ts
 /** A subscription that the disk cannot forget now stays, and 5.0 is told so with 0x83. UNSUBACK of 3.x cannot say it:
  *  there the subscription is gone, and UNSUBACK comes when the disk knows.
  *  @see MQTT 5.0, 3.10.4 */
-export function handleUnsubscribe(connection: Connection, session: Session, packet: Unsubscribe): void {
-  const { broker, protocolVersion } = connection
+export function handleUnsubscribe(connection: Connection, session: Session, said: Unsubscribe): void {
+  const { broker, protocolVersion, mount } = connection
+  const packet = mount === undefined ? said : mount.unsubscribe(said)
   const canRefuse = protocolVersion === 5
   const refused = canRefuse && broker.cannotKeep(session)
   const before: Before[] = []

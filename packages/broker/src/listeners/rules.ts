@@ -10,6 +10,9 @@ export interface ListenerRules {
   readonly emptyClientId?: boolean
   /** What the identifiers begin with that are given to them. */
   readonly assignedClientIdPrefix?: string
+  /** What stands before every topic of its clients: `house/` makes their `a` others' `house/a`, and they see nothing
+   *  else. */
+  readonly mountPoint?: string
   /** A client's user name is its identifier, whatever it sends: so nobody takes a session of another user's. One
    *  without a user name is refused with 0x87. */
   readonly usernameAsClientId?: boolean

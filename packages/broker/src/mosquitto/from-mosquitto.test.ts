@@ -151,6 +151,15 @@ allow_zero_length_clientid false
     ])
   })
 
+  test('mount_point', () => {
+    expect(read('listener 1 ::1\nmount_point house/\n').document['listeners']).toEqual([
+      { host: '::1', port: 1, mountPoint: 'house/' },
+    ])
+    expect(faultsOf('listener 1 ::1\nmount_point a/#\n')).toEqual([
+      'm.conf:2: mount_point a/# has a wildcard or a zero in it; it takes the beginning of a topic, such as house/',
+    ])
+  })
+
   test('limits, with 0 as Mosquitto means it', () => {
     const { document } = read(
       'max_queued_messages 0\nmax_queued_bytes 100\nmax_inflight_messages 0\nmax_packet_size 2000000000\nmessage_size_limit 10\nmax_keepalive 60\npersistent_client_expiration 2w\nmax_inflight_bytes 100\nmemory_limit 5000\n',
@@ -262,9 +271,9 @@ password p p
 
   test('what is not supported is named with its line, and what it is there for', () => {
     const text =
-      'listener 1 ::1\nmount_point x\nauth_plugin /a.so\nauth_opt_key v\nlog_dest syslog\nqueue_qos0_messages true\ncheck_retain_source false\n'
+      'listener 1 ::1\nhttp_dir x\nauth_plugin /a.so\nauth_opt_key v\nlog_dest syslog\nqueue_qos0_messages true\ncheck_retain_source false\n'
     expect(read(text).unsupported).toEqual([
-      'm.conf:2: mount_point is not supported. Every client sees the topics as they are.',
+      'm.conf:2: http_dir is not supported. The broker serves no files.',
       'm.conf:3: auth_plugin is not supported. Plugins are machine code for Mosquitto.',
       'm.conf:4: auth_opt_key is not supported. It belongs to a plugin.',
       'm.conf:5: log_dest syslog is not supported; a file, stdout, stderr and topic are',

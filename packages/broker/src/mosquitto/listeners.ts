@@ -1,3 +1,4 @@
+import { mountPointFault } from '../listeners/mount.ts'
 import type { MosquittoConfiguration, MosquittoListener, Sayings } from './configuration.ts'
 import type { MosquittoHost } from './document.ts'
 import { type Place, put } from './place.ts'
@@ -60,10 +61,19 @@ function ownOf({ own, security }: MosquittoListener, shared: Sayings, place: Pla
   put(entry, 'usernameAsClientId', own.flag('use_username_as_clientid'))
   put(entry, 'emptyClientId', security.flag('allow_zero_length_clientid'))
   put(entry, 'assignedClientIdPrefix', security.text('auto_id_prefix'))
+  putMountPoint(entry, own, place)
   if (own.text('protocol') === 'websockets') entry['type'] = 'websocket'
   const tls = tlsOf(own, security.text('psk_file') ?? shared.text('psk_file'), place)
   if (tls !== undefined) entry['tls'] = tls
   return entry
+}
+
+function putMountPoint(entry: Entry, own: Sayings, place: Place): void {
+  const prefix = own.text('mount_point')
+  if (prefix === undefined) return
+  const fault = mountPointFault(prefix)
+  if (fault !== undefined) place.faults.push(`${own.where('mount_point')}: mount_point ${prefix} ${fault}`)
+  entry['mountPoint'] = prefix
 }
 
 const VERSIONS: Readonly<Record<string, string>> = { 'tlsv1.3': 'TLSv1.3', 'tlsv1.2': 'TLSv1.2' }

@@ -146,7 +146,7 @@ const LISTENER: readonly Row[] = [
   ['max_connections', whole(undefined, INT), '-1', '`maximumConnections`.'],
   ['max_qos', whole(0, 2), '2', '`maximumQoS`.'],
   ['max_topic_alias', whole(0, 65535), '10', '`topicAliasMaximum`.'],
-  ['mount_point', text, 'none', 'Every client sees the topics as they are.', 'unsupported'],
+  ['mount_point', text, 'none', '`mountPoint`.'],
   ['port', whole(1, 65535), '1883', '`port` of the first listener.'],
   ['protocol', choice('mqtt', 'websockets'), 'mqtt', '`type`.'],
   ['psk_hint', text, 'none', '`tls.pskHint`.'],

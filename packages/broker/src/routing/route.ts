@@ -114,11 +114,7 @@ export class Route {
       return // otherwise QoS 0 is not kept for who is away
     }
     const plain =
-      target.identifiers === undefined &&
-      target.parts === undefined &&
-      !isUpgraded &&
-      connection.aliasesOut === undefined &&
-      connection.maximumPacketSize === 268435460
+      target.identifiers === undefined && target.parts === undefined && !isUpgraded && connection.isPlain
     const is5 = connection.wireVersion === 5
     if (plain && !is5) this.direct4 = added(this.direct4, NO_CONNECTIONS, connection)
     else this.others4 = added(this.others4, NO_TARGETS, target)

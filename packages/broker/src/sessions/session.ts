@@ -261,7 +261,8 @@ export class Session {
     const { message } = delivery
     const connection = this.connection!
     if (message.expiresAt <= now) return this.drop(delivery, 'expired')
-    if (!connection.fits(delivery)) return this.drop(delivery, 'too large')
+    const refusal = connection.refusalOf(delivery)
+    if (refusal !== undefined) return this.drop(delivery, refusal)
     if (delivery.qos === 0) {
       connection.sendQoS0(delivery, now)
       return this.settled(delivery)
@@ -298,12 +299,12 @@ export class Session {
       if (this.outbound.quota.available === 0) return false
       const delivery = this.outbound.message(packetId)!
       this.outbound.quota.take()
-      const mayReceive = this.mayReceive(delivery)
-      if (mayReceive && connection.fits(delivery)) connection.sendPublish(delivery, packetId, true, now)
+      const refusal = this.mayReceive(delivery) ? connection.refusalOf(delivery) : 'not authorised'
+      if (refusal === undefined) connection.sendPublish(delivery, packetId, true, now)
       else {
         this.outbound.forget(packetId)
         this.landed(delivery.message.payloadLength)
-        this.drop(delivery, mayReceive ? 'too large' : 'not authorised')
+        this.drop(delivery, refusal)
       }
     }
     this.resend!.shift()
