@@ -1,5 +1,6 @@
 // Kills the bridge's processes and the broker under load, and counts what was accepted and is lost, or came twice.
 //   --seconds N (60)   --rate COMMANDS (1000)   --apis N (4)   --workers N (3)   --kill-every MS (2000)   --restarts N (5)
+//   --queue embedded|redis (embedded)   --queue-restarts N, of Redis (0)
 import { parseArgs } from 'node:util'
 import { describeBridge, isFlawless, tortureBridge } from './bridge.ts'
 
@@ -11,8 +12,15 @@ const { values } = parseArgs({
     workers: { type: 'string', default: '3' },
     'kill-every': { type: 'string', default: '2000' },
     restarts: { type: 'string', default: '5' },
+    queue: { type: 'string', default: 'embedded' },
+    'queue-restarts': { type: 'string', default: '0' },
   },
 })
+const queue = values.queue
+if (queue !== 'embedded' && queue !== 'redis') {
+  console.error(`--queue is ${queue}; there are: embedded, redis`)
+  process.exit(1)
+}
 const begun = performance.now()
 const result = await tortureBridge({
   apis: Number(values.apis),
@@ -22,8 +30,10 @@ const result = await tortureBridge({
   seconds: Number(values.seconds),
   killEveryMs: Number(values['kill-every']),
   brokerRestarts: Number(values.restarts),
+  queue,
+  queueRestarts: Number(values['queue-restarts']),
   progress: (line) => console.log(line),
 })
-console.log(`embedded engine, ${((performance.now() - begun) / 1000).toFixed(0)} s`)
+console.log(`${queue} engine, ${((performance.now() - begun) / 1000).toFixed(0)} s`)
 console.log(describeBridge(result))
 process.exit(isFlawless(result) ? 0 : 1)

@@ -1,7 +1,17 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { describeBridge, tortureBridge } from './bridge.ts'
+import { redisPrograms } from './redis.ts'
 
-test('a bridge whose processes and broker are killed loses nothing, repeats nothing at QoS 2, and stores each message once', async () => {
+const NAME =
+  'a bridge whose processes and broker are killed loses nothing, repeats nothing at QoS 2, and stores each message once'
+
+test(NAME, () => torture('embedded'), 180_000)
+
+describe.skipIf(redisPrograms.length === 0)('with its queue on Redis, which is killed too', () => {
+  test(NAME, () => torture('redis'), 180_000)
+})
+
+async function torture(queue: 'embedded' | 'redis'): Promise<void> {
   const result = await tortureBridge({
     apis: 2,
     workers: 2,
@@ -10,10 +20,12 @@ test('a bridge whose processes and broker are killed loses nothing, repeats noth
     seconds: 12,
     killEveryMs: 1_500,
     brokerRestarts: 1,
+    queue,
+    queueRestarts: 2,
   })
   expect(describeBridge(result)).toContain(
     '0 lost, 0 duplicated at QoS 2, 0 unsettled, 0 missing in the log, 0 stored twice',
   )
   expect(result.accepted).toBeGreaterThan(200)
   expect(result.kills).toBeGreaterThan(3)
-}, 180_000)
+}

@@ -2,9 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { type Engine, openEngine } from '@pipit/bridge'
+import type { Engine } from '@pipit/bridge'
 import { connect, type MqttClient } from '@pipit/client'
 import { Part } from './bridge-part.ts'
+import { QUEUES, type TortureQueue } from './bridge-queue.ts'
 import { Scene, type SceneResult } from './bridge-scene.ts'
 import { BrokerProcess, freePort } from './brokers.ts'
 
@@ -17,8 +18,10 @@ export interface BridgeTortureOptions {
   readonly seconds: number
   readonly killEveryMs: number
   readonly brokerRestarts: number
-  /** How the bridge is told where its queue is; default: a file of the embedded engine. */
-  readonly queue?: { readonly args: readonly string[]; readonly open: () => Engine }
+  /** Default: a file of the embedded engine. */
+  readonly queue?: keyof typeof QUEUES
+  /** How often Redis is killed. Default 0. */
+  readonly queueRestarts?: number
   readonly progress?: (line: string) => void
 }
 
@@ -30,8 +33,7 @@ export interface BridgeTortureResult extends SceneResult {
 /** Kills API processes, workers and the broker under load, and counts what is missing or came twice. */
 export async function tortureBridge(options: BridgeTortureOptions): Promise<BridgeTortureResult> {
   const folder = mkdtempSync(join(tmpdir(), 'pipit-torture-bridge-'))
-  const file = join(folder, 'bridge.db')
-  const queue = options.queue ?? { args: ['--queue', file], open: () => openEngine({ queue: file }) }
+  const queue = await QUEUES[options.queue ?? 'embedded'](folder)
   const port = await freePort()
   const broker = BrokerProcess.pipit(port, join(folder, 'data'))
   await broker.start()
@@ -48,7 +50,8 @@ export async function tortureBridge(options: BridgeTortureOptions): Promise<Brid
   let isOk = false
   try {
     await scene.begin()
-    const kills = await chaos(options, scene, parts, broker)
+    const kills = await chaos(options, scene, parts, broker, queue)
+    while (!(await answers(engine))) await pause(50)
     await scene.settled()
     const result = { ...(await scene.result()), kills, brokerRestarts: options.brokerRestarts }
     for (const part of parts) for (const line of part.complaints()) options.progress?.(line)
@@ -60,6 +63,7 @@ export async function tortureBridge(options: BridgeTortureOptions): Promise<Brid
     await Promise.all(parts.map((part) => part.end()))
     await broker.kill()
     await engine.close()
+    await queue.end()
     if (isOk) rmSync(folder, { recursive: true, force: true })
     else options.progress?.(`the data folder is ${folder}`)
   }
@@ -86,17 +90,18 @@ async function chaos(
   scene: Scene,
   parts: readonly Part[],
   broker: BrokerProcess,
+  queue: TortureQueue,
 ): Promise<number> {
-  const { seconds, killEveryMs, brokerRestarts, commandsPerSecond, messagesPerSecond, progress } = options
+  const { seconds, killEveryMs, commandsPerSecond, messagesPerSecond, progress } = options
   const until = performance.now() + seconds * 1000
   const load = [scene.command(commandsPerSecond, until), scene.publish(messagesPerSecond, until)]
-  const restarts = (async () => {
-    for (let i = 0; i < brokerRestarts; i++) {
-      await pause((seconds * 1000) / (brokerRestarts + 1))
+  const restarts = [
+    spread(options.brokerRestarts, seconds, async () => {
       await broker.kill()
       await broker.start()
-    }
-  })()
+    }),
+    spread(options.queueRestarts ?? 0, seconds, () => queue.restart()),
+  ]
   let kills = 0
   while (performance.now() + killEveryMs < until) {
     await pause(killEveryMs)
@@ -104,8 +109,24 @@ async function chaos(
     kills++
     if (kills % 5 === 0) progress?.(`${kills} kills, ${scene.progress()}`)
   }
-  await Promise.all([...load, restarts])
+  await Promise.all([...load, ...restarts])
   return kills
+}
+
+/** A queue that was killed may not be connected to again yet. */
+function answers(engine: Engine): Promise<boolean> {
+  return engine.check().then(
+    () => true,
+    () => false,
+  )
+}
+
+/** Does something as often, with the same time before, between and behind. */
+async function spread(times: number, seconds: number, act: () => Promise<void>): Promise<void> {
+  for (let i = 0; i < times; i++) {
+    await pause((seconds * 1000) / (times + 1))
+    await act()
+  }
 }
 
 /** A client that is back soon after the broker is. */
