@@ -48,6 +48,7 @@ The local end of a link may do everything, whatever the ACL says, as with Mosqui
 - **\`max_connections\`** is the number of connections at a time; more are closed. Mosquitto 2.0.11 lets in one more.
 - **Retained messages** are delivered although who published them may no longer do so; \`check_retain_source true\`, Mosquitto's default, is not supported when it is said.
 - **\`mount_point\`** is taken away from topics that go to the clients, as the manual says; Mosquitto 2.0.11 leaves it on (2.0.12 does not). UNSUBSCRIBE and shared subscriptions are within it here. A session that comes in through another listener than the one where it subscribed gets only what is below the prefix. A filter whose wildcard the prefix would break (\`#\` behind a prefix without a slash) is refused.
+- **\`http_dir\`** gives files with their types; names that begin with a dot are not there. Mosquitto names no type and gives those too.
 - **\`max_inflight_bytes\`** holds as the manual says. Mosquitto 2.0.11 lets more go.
 - **\`queue_qos0_messages true\`**: messages at QoS 0 count for \`max_queued_messages\`, as the manual says. Mosquitto 2.0.11 counts those at QoS 1 and 2 only.
 - **\`memory_limit\`** counts what is held for clients: queued, in flight and retained messages, and outputs that are not taken. Mosquitto counts itself and its connections too. A receiver gets less, and is not disconnected.

@@ -20,6 +20,8 @@ export interface ListenerConfiguration extends ListenerRules {
   readonly proxyProtocol?: 1 | 2 | true
   readonly proxyTimeoutMs?: number
   readonly handshakeTimeoutMs?: number
+  readonly httpFolder?: string
+  readonly headerBytes?: number
   readonly tls?: TlsOptions
   readonly access?: AccessOptions
   readonly insecure?: boolean
@@ -103,6 +105,9 @@ function listenerOf(entry: Entry, where: string): ListenerConfiguration {
   if (type === 'tcp' && rest['path'] !== undefined)
     complain('TCP has no path; is it type: unix, or websocket?')
   if (type === 'unix' && rest['tls'] !== undefined) complain('a unix socket speaks no TLS')
+  for (const key of ['httpFolder', 'headerBytes']) {
+    if (rest[key] !== undefined && type !== 'websocket') complain(`${key} is for type: websocket`)
+  }
   const mountFault = mountPointFault(String(rest['mountPoint'] ?? ''))
   if (mountFault !== undefined)
     complain(`mountPoint is ${JSON.stringify(rest['mountPoint'])}; it ${mountFault}`)

@@ -225,6 +225,18 @@ const LISTENER: readonly OptionRow[] = rows([
     10_000,
     'How long a connection may take to become a WebSocket, milliseconds.',
   ],
+  [
+    'httpFolder',
+    text,
+    undefined,
+    'Of a WebSocket listener: a folder whose files anybody who reaches the port may GET, `index.html` for a folder. Links that lead out of it, and names that begin with a dot, are not there.',
+  ],
+  [
+    'headerBytes',
+    whole(1024, 65_536),
+    8192,
+    'Of a WebSocket listener: what the headers of a request may have.',
+  ],
   ['tls', { kind: 'section', of: TLS }, undefined, 'Speak TLS.'],
   [
     'access',

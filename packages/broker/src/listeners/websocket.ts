@@ -1,10 +1,11 @@
-import { createServer, type Server as HttpServer, type IncomingMessage } from 'node:http'
+import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { type Arrival, openServer, type SocketListenOptions } from './server.ts'
 import { addressOf, bracket, destroyLater, whenTaken } from './sockets.ts'
+import { StaticFiles } from './static-files.ts'
 import type { Accept, ByteStream, Gate, Listener, Report, StreamOwner, TlsPeer } from './stream.ts'
 
 export interface WebSocketListenOptions extends SocketListenOptions {
@@ -17,6 +18,10 @@ export interface WebSocketListenOptions extends SocketListenOptions {
   readonly server?: HttpServer | HttpsServer
   /** How long a connection on a port of its own may take to become a WebSocket, milliseconds; default 10000. */
   readonly handshakeTimeoutMs?: number
+  /** A folder whose files browsers may GET on a port of its own: a page that speaks MQTT, say. Default: none. */
+  readonly httpFolder?: string
+  /** Bytes that the headers of a request may have; default 8192. */
+  readonly headerBytes?: number
 }
 
 /** What clients ask for; the second is what MQTT 3.1 used. Mosquitto knows both. */
@@ -24,6 +29,9 @@ const SUBPROTOCOLS = ['mqtt', 'mqttv3.1']
 
 /** What a WebSocket may bring before its client has logged in: CONNECT, and what is sent in advance. */
 const STRANGER_BYTES = 262_144
+
+/** How long an answer in plain HTTP may take, milliseconds. */
+const ANSWER_MS = 300_000
 
 /** A frame may hold several packets, so that one is not refused for being longer than one packet may be. */
 const SMALLEST_MAXIMUM_PAYLOAD = 1048576
@@ -41,10 +49,12 @@ export async function listenWebSocket(
 ): Promise<Listener> {
   const door = new Door(Math.max(maximumPacketSize, SMALLEST_MAXIMUM_PAYLOAD), accept)
   if (options.server !== undefined) return attach(options.server, options.path ?? '/mqtt', door, report, gate)
-  const { handshakeTimeoutMs = 10_000, path } = options
-  const http = createServer({ maxHeaderSize: 8192 }, (_request, response) => {
-    response.writeHead(426, { Connection: 'close', Upgrade: 'websocket', 'Content-Type': 'text/plain' })
-    response.end('This port speaks MQTT over WebSocket.\n')
+  const { handshakeTimeoutMs = 10_000, path, httpFolder, headerBytes = 8192 } = options
+  const files = httpFolder === undefined ? undefined : await StaticFiles.open(httpFolder)
+  const http = createServer({ maxHeaderSize: headerBytes }, (request, response) => {
+    if (files === undefined) return sayWhatIsHere(response)
+    door.allowAnswer(request.socket, handshakeTimeoutMs)
+    void files.answer(request, response)
   })
   const known = new WeakMap<Duplex, Caller>()
   http.on('upgrade', (request, socket, head) => {
@@ -70,6 +80,11 @@ export async function listenWebSocket(
       return listener.close()
     },
   }
+}
+
+function sayWhatIsHere(response: ServerResponse): void {
+  response.writeHead(426, { Connection: 'close', Upgrade: 'websocket', 'Content-Type': 'text/plain' })
+  response.end('This port speaks MQTT over WebSocket.\n')
 }
 
 /** Takes the upgrades to one path of somebody's server. */
@@ -152,6 +167,13 @@ class Door {
     const timer = setTimeout(() => socket.destroy(), timeoutMs).unref()
     this.pending.set(socket, timer)
     socket.once('close', () => this.settled(socket))
+  }
+
+  /** It is no WebSocket and gets its answer: that may take longer, as long as it goes on. */
+  allowAnswer(socket: Socket, silenceMs: number): void {
+    clearTimeout(this.pending.get(socket))
+    this.pending.set(socket, setTimeout(() => socket.destroy(), ANSWER_MS).unref())
+    socket.setTimeout(silenceMs, () => socket.destroy())
   }
 
   closePending(): void {

@@ -151,6 +151,18 @@ allow_zero_length_clientid false
     ])
   })
 
+  test('http_dir, and headers that may be longer', () => {
+    const text = 'websockets_headers_size 10000\nlistener 1 ::1\nprotocol websockets\nhttp_dir /srv\n'
+    const { document, warnings } = read(`${text}listener 2 ::1\nhttp_dir /srv\n`)
+    expect(document['listeners']).toEqual([
+      { host: '::1', port: 1, type: 'websocket', httpFolder: '/srv', headerBytes: 10000 },
+      { host: '::1', port: 2 },
+    ])
+    expect(warnings).toEqual(['m.conf:6: http_dir does nothing without protocol websockets'])
+    const small = read('websockets_headers_size 2000\nlistener 1 ::1\nprotocol websockets\n')
+    expect(small.document['listeners']).toEqual([{ host: '::1', port: 1, type: 'websocket' }])
+  })
+
   test('mount_point', () => {
     expect(read('listener 1 ::1\nmount_point house/\n').document['listeners']).toEqual([
       { host: '::1', port: 1, mountPoint: 'house/' },
@@ -271,9 +283,9 @@ password p p
 
   test('what is not supported is named with its line, and what it is there for', () => {
     const text =
-      'listener 1 ::1\nhttp_dir x\nauth_plugin /a.so\nauth_opt_key v\nlog_dest syslog\nqueue_qos0_messages true\ncheck_retain_source false\n'
+      'listener 1 ::1\ntls_engine x\nauth_plugin /a.so\nauth_opt_key v\nlog_dest syslog\nqueue_qos0_messages true\ncheck_retain_source false\n'
     expect(read(text).unsupported).toEqual([
-      'm.conf:2: http_dir is not supported. The broker serves no files.',
+      'm.conf:2: tls_engine is not supported. Keys come from files.',
       'm.conf:3: auth_plugin is not supported. Plugins are machine code for Mosquitto.',
       'm.conf:4: auth_opt_key is not supported. It belongs to a plugin.',
       'm.conf:5: log_dest syslog is not supported; a file, stdout, stderr and topic are',

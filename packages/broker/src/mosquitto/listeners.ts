@@ -27,6 +27,7 @@ export function listenersOf(
   return listeners.flatMap((listener) => {
     const own = perListener ? access(listener.security) : undefined
     const entry = { ...shared, ...ownOf(listener, security, place) }
+    putHttp(entry, listener.own, broker, place)
     if (own !== undefined) entry['access'] = own
     const secured = { ...entry, ...insecurity(listener, own ?? document['access'], entry, place) }
     return addressed(listener, host, secured, place)
@@ -66,6 +67,18 @@ function ownOf({ own, security }: MosquittoListener, shared: Sayings, place: Pla
   const tls = tlsOf(own, security.text('psk_file') ?? shared.text('psk_file'), place)
   if (tls !== undefined) entry['tls'] = tls
   return entry
+}
+
+function putHttp(entry: Entry, own: Sayings, broker: Sayings, place: Place): void {
+  const folder = own.text('http_dir')
+  if (entry['type'] !== 'websocket') {
+    const does = 'http_dir does nothing without protocol websockets'
+    if (folder !== undefined) place.warnings.push(`${own.where('http_dir')}: ${does}`)
+    return
+  }
+  put(entry, 'httpFolder', folder)
+  const headers = broker.number('websockets_headers_size') ?? 0
+  if (headers > 8192) entry['headerBytes'] = headers
 }
 
 function putMountPoint(entry: Entry, own: Sayings, place: Place): void {

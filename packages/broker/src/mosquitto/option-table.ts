@@ -107,7 +107,7 @@ const BROKER: readonly Row[] = [
   ['upgrade_outgoing_qos', flag, 'false', '`upgradeQoS`.'],
   ['user', text, 'mosquitto', '`user`: when started as root, the broker becomes this user once it listens.'],
   ['websockets_log_level', whole(), '0', 'For the library that Mosquitto uses.', 'moot'],
-  ['websockets_headers_size', whole(0, 65535), '1024', 'Headers may have 16 KiB here.', 'moot'],
+  ['websockets_headers_size', whole(0, 65535), '1024', '`headerBytes`, which is never less than 8192.'],
 ]
 
 const SECURITY: readonly Row[] = [
@@ -140,7 +140,7 @@ const LISTENER: readonly Row[] = [
   ['ciphers_tls1.3', text, 'those of OpenSSL', '`tls.ciphers`.'],
   ['crlfile', text, 'none', '`tls.crl`.'],
   ['dhparamfile', text, 'none', '`tls.dhParameters`.'],
-  ['http_dir', text, 'none', 'The broker serves no files.', 'unsupported'],
+  ['http_dir', text, 'none', '`httpFolder` of a listener with `protocol websockets`.'],
   ['keyfile', text, 'none', '`tls.key`.'],
   ['listener', words('a port and perhaps an address, or 0 and the path of a unix socket'), 'none', 'Obeyed.'],
   ['max_connections', whole(undefined, INT), '-1', '`maximumConnections`.'],
