@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import type { QoS } from '@pipit/protocol'
 import { type Command, Option } from 'commander'
 import { subcommand, UsageError, whole, withEnvironment } from './command-line.ts'
+import { CLIENT_VARIABLES, withoutPassword } from './endpoint.ts'
 import { CommandError, connectFault } from './faults.ts'
 import { Histogram } from './load/histogram.ts'
 import type { Target } from './load/link.ts'
@@ -73,7 +74,7 @@ export function define(): Command {
     .option('--processes <count>', 'that make the load (default: one fewer than cores)', whole(1, 64))
     .option('--json', 'the result as JSON')
     .addHelpText('after', AFTER)
-  return withEnvironment(command).action(bench)
+  return withEnvironment(command, CLIENT_VARIABLES).action(bench)
 }
 
 const AFTER = `
@@ -157,7 +158,7 @@ function targetOf(given: BenchGiven): Target {
   const port = PORTS[url?.protocol ?? '']
   if (url === null || url.hostname === '' || port === undefined) {
     throw new UsageError(
-      `-L is ${JSON.stringify(given.url)}; it takes mqtt://, mqtts://, ws:// or wss://host[:port]`,
+      `-L is ${JSON.stringify(withoutPassword(given.url))}; it takes mqtt://, mqtts://, ws:// or wss://host[:port]`,
     )
   }
   const said = (text: string): string | undefined => (text === '' ? undefined : decodeURIComponent(text))

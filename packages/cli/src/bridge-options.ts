@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { ApiKey, ApiOptions, BrokerOptions } from '@pipit/bridge'
 import type { Command } from 'commander'
 import { collect, UsageError, whole } from './command-line.ts'
+import { withoutPassword } from './endpoint.ts'
 import { CommandError } from './faults.ts'
 import { readNamedFile } from './named-file.ts'
 
@@ -36,6 +37,9 @@ export interface WorkerGiven extends SharedGiven {
 }
 
 export const BRIDGE_PORT = 8081
+
+/** As `pipit up` calls it: PIPIT_PORT is the broker's. */
+export const BRIDGE_VARIABLES = { '--port': 'PIPIT_BRIDGE_PORT' } as const
 
 export function addSharedOptions(command: Command): Command {
   return command
@@ -91,7 +95,7 @@ export function queueOf({ queue, data }: SharedGiven): string {
 export function brokerOf({ broker, username, pw: password, cafile }: SharedGiven): BrokerOptions {
   if (!URL.canParse(broker)) {
     throw new UsageError(
-      `--broker is ${JSON.stringify(broker)}; it takes a URL such as mqtt://127.0.0.1:1883`,
+      `--broker is ${JSON.stringify(withoutPassword(broker))}; it takes a URL such as mqtt://127.0.0.1:1883`,
     )
   }
   const tls = cafile === undefined ? {} : { tls: { ca: readNamedFile('--cafile', cafile) } }

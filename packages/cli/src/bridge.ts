@@ -9,6 +9,7 @@ import {
   addWorkerOptions,
   apiAccess,
   argumentsFor,
+  BRIDGE_VARIABLES,
   brokerOf,
   queueOf,
   type SharedGiven,
@@ -39,7 +40,7 @@ export function define(): Command {
 
 function api(): Command {
   const command = addApiOptions(addSharedOptions(subcommand('api', 'The HTTP API; any number of them.')))
-  return withEnvironment(command).action(async (given: ApiGiven) => {
+  return withEnvironment(command, BRIDGE_VARIABLES).action(async (given: ApiGiven) => {
     const ended = untilEnd()
     const access = apiAccess(given)
     const engine = open(given)
@@ -83,7 +84,7 @@ function worker(): Command {
 
 function up(): Command {
   const command = subcommand('up', 'One API and one worker, each started again when it fails.')
-  return withEnvironment(addWorkerOptions(addApiOptions(addSharedOptions(command)))).action(
+  return withEnvironment(addWorkerOptions(addApiOptions(addSharedOptions(command))), BRIDGE_VARIABLES).action(
     async (given: ApiGiven & WorkerGiven, self: Command) => {
       const ended = untilSignal()
       // Said here, before two processes say it again and again.

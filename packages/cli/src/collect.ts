@@ -15,6 +15,7 @@ import {
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { collectView } from './collect-view.ts'
 import { collect, quiet, seconds, subcommand, UsageError, whole, withEnvironment } from './command-line.ts'
+import { withoutPassword } from './endpoint.ts'
 import { CommandError } from './faults.ts'
 import { leave } from './leave.ts'
 import { readNamedFile } from './named-file.ts'
@@ -72,7 +73,7 @@ function mesh(): Command {
     .option('--root <topic>', 'what the topics begin with, before /2/', 'msh/+')
     .option('--key <channel=psk>', 'pre-shared key of a channel in base64; may be repeated', collect)
     .option('--emit-json', 'publish each message again in the JSON shape that firmware 2.8 removed')
-  return withEnvironment(command).action(async (given: MeshGiven) => {
+  return withEnvironment(command, { '--key': 'PIPIT_CHANNEL_KEY' }).action(async (given: MeshGiven) => {
     const options = feedFrom(given)
     if (options.broker === undefined)
       throw new UsageError('--broker is missing, such as mqtt://127.0.0.1:1883')
@@ -201,7 +202,7 @@ function feedFrom(given: FeedGiven): Omit<CollectorOptions, 'store'> {
   const { broker, username, pw: password, name, silence, cafile } = given
   if (broker !== undefined && !URL.canParse(broker)) {
     throw new UsageError(
-      `--broker is ${JSON.stringify(broker)}; it takes a URL such as mqtt://127.0.0.1:1883`,
+      `--broker is ${JSON.stringify(withoutPassword(broker))}; it takes a URL such as mqtt://127.0.0.1:1883`,
     )
   }
   const client: NodeClientOptions = {
@@ -221,7 +222,7 @@ function keysFrom(pairs: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     pairs.map((pair) => {
       const at = pair.indexOf('=')
-      if (at < 1) throw new UsageError(`--key is ${JSON.stringify(pair)}; it takes channel=psk`)
+      if (at < 1) throw new UsageError('--key takes channel=psk, and one has no channel')
       return [pair.slice(0, at), pair.slice(at + 1)]
     }),
   )

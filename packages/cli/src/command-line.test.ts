@@ -30,6 +30,22 @@ test('withEnvironment() takes PIPIT_… for an option, and the command line is s
   expect(await parsed()).toEqual({ port: 7, stdinLine: false })
 })
 
+test('withEnvironment() takes another variable where the name stands for something else elsewhere', async () => {
+  process.env['PIPIT_PORT'] = '7'
+  process.env['PIPIT_BROKER_PORT'] = '8'
+  const command = withEnvironment(
+    subcommand('sample', 'A sample.').option('-p, --port <port>', 'a number', whole(1, 10), 5),
+    { '--port': 'PIPIT_BROKER_PORT', '--insecure': 'PIPIT_TLS_INSECURE' },
+  ).action(() => undefined)
+  let help = ''
+  command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp()
+  expect(help).toContain('Here --port as PIPIT_BROKER_PORT.')
+  await command.parseAsync([], { from: 'user' })
+  expect(command.opts()).toEqual({ port: 8 })
+  process.env['PIPIT_BROKER_PORT'] = 'x'
+  await expect(command.parseAsync([], { from: 'user' })).rejects.toThrow('PIPIT_BROKER_PORT is "x"')
+})
+
 test('withEnvironment() refuses a variable that the option does not take', async () => {
   process.env['PIPIT_PORT'] = 'seven'
   await expect(parsed()).rejects.toThrow('PIPIT_PORT is "seven". It takes a whole number from 1 to 10.')

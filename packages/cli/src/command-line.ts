@@ -35,29 +35,36 @@ function describe(option: Option): string {
   return `${option.description} (default: ${fallback})`
 }
 
-/** Lets each option with a long name be given by its environment variable; the command line is stronger. */
-export function withEnvironment(command: Command): Command {
+/** Lets each option with a long name be given by its environment variable; the command line is stronger.
+ *  @param variables of options whose name alone stands for something else in another command: by `--option` */
+export function withEnvironment(command: Command, variables: Readonly<Record<string, string>> = {}): Command {
+  const others = command.options.flatMap((option) => {
+    const variable = variables[option.long ?? '']
+    return variable === undefined ? [] : [`${option.long} as ${variable}`]
+  })
+  if (others.length > 0) command.addHelpText('after', `Here ${others.join(' and ')}.`)
   // Not Commander's own `env()`: it takes any value of a flag's variable for yes, even 0.
   return command.hook('preAction', () => {
     for (const option of command.options) {
-      const text = process.env[variableOf(option)]
+      const variable = variables[option.long ?? ''] ?? variableOf(option)
+      const text = process.env[variable]
       if (text === undefined || command.getOptionValueSource(option.attributeName()) === 'cli') continue
-      command.setOptionValueWithSource(option.attributeName(), valueFrom(option, text), 'env')
+      command.setOptionValueWithSource(option.attributeName(), valueFrom(option, variable, text), 'env')
     }
   })
 }
 
-function valueFrom(option: Option, text: string): unknown {
+function valueFrom(option: Option, variable: string, text: string): unknown {
   if (option.isBoolean()) {
     const positive = /^(1|true|yes|on)$/i.test(text)
     if (positive || /^(0|false|no|off|)$/i.test(text)) return positive !== option.negate
-    throw new UsageError(`${variableOf(option)} is ${JSON.stringify(text)}; it takes 1 or 0`)
+    throw new UsageError(`${variable} is ${JSON.stringify(text)}; it takes 1 or 0`)
   }
   try {
     return option.parseArg === undefined ? text : option.parseArg(text, undefined)
   } catch (error) {
     if (!(error instanceof InvalidArgumentError)) throw error
-    throw new UsageError(`${variableOf(option)} is ${JSON.stringify(text)}. ${error.message}`)
+    throw new UsageError(`${variable} is ${JSON.stringify(text)}. ${error.message}`)
   }
 }
 

@@ -1,13 +1,13 @@
-import type { CloseOptions, NodeClientOptions, TlsOptions, Version } from '@pipit/client'
+import type { CloseOptions, NodeClientOptions, Version } from '@pipit/client'
 import { type QoS, returnCodeFor } from '@pipit/protocol'
 import { type Command, Option } from 'commander'
 import { UsageError, whole } from './command-line.ts'
+import { addTlsOptions, PORTS, readEndpoint, readTls, secured, type TlsGiven } from './endpoint.ts'
 import type { Target } from './faults.ts'
-import { readNamedFile } from './named-file.ts'
 import { type GivenProperties, type PropertyPacket, readProperties } from './properties.ts'
 
 /** What `pub` and `sub` are told about the connection. */
-export interface ConnectionOptions {
+export interface ConnectionOptions extends TlsGiven {
   readonly host: string
   readonly port?: number
   readonly url?: string
@@ -15,10 +15,6 @@ export interface ConnectionOptions {
   readonly idPrefix?: string
   readonly username?: string
   readonly pw?: string
-  readonly cafile?: string
-  readonly cert?: string
-  readonly key?: string
-  readonly insecure?: true
   readonly protocolVersion: string
   readonly keepalive: number
   readonly disableCleanSession?: true
@@ -44,17 +40,14 @@ export const VERSIONS: Readonly<Record<string, Version>> = {
 
 /** Adds the options that mosquitto_pub and mosquitto_sub share. */
 export function addConnectionOptions(command: Command): Command {
-  return command
+  const reached = command
     .option('-h, --host <host>', 'the broker', 'localhost')
     .option('-p, --port <port>', 'its port (default: 1883, with TLS 8883)', whole(1, 65535))
     .option(
       '-L, --url <url>',
       'all in one: mqtt:// or mqtts://[user[:password]@]host[:port]/topic, or ws:// or wss:// with the path of the WebSocket',
     )
-    .option('--cafile <file>', 'TLS, and the PEM file of the authorities to trust')
-    .option('--cert <file>', 'the PEM file of a certificate to show to the broker; with --key')
-    .option('--key <file>', 'the PEM file of its key')
-    .option('--insecure', "TLS without checking the broker's certificate: for tests")
+  return addTlsOptions(reached)
     .option('-i, --id <id>', 'client identifier (default: one is made up)')
     .option('-I, --id-prefix <prefix>', 'client identifier: this and the process id')
     .option('-u, --username <name>', 'user name')
@@ -181,49 +174,13 @@ function will(given: ConnectionOptions, { will: properties }: GivenProperties) {
   }
 }
 
-type Scheme = 'mqtt' | 'mqtts' | 'ws' | 'wss'
-
-const PORTS: Readonly<Record<Scheme, number>> = { mqtt: 1883, mqtts: 8883, ws: 80, wss: 443 }
-
-/** What TLS is given, or undefined where nothing asks for it. */
-function readTls(given: ConnectionOptions, scheme: Scheme): TlsOptions | undefined {
-  const { cafile, cert, key, insecure } = given
-  const wanted = cafile ?? cert ?? key ?? insecure
-  if (wanted === undefined && secured(scheme) !== scheme) return undefined
-  if ((cert === undefined) !== (key === undefined)) throw new UsageError('--cert and --key go together')
-  return {
-    ...(cafile !== undefined && { ca: readNamedFile('--cafile', cafile) }),
-    ...(cert !== undefined && { cert: readNamedFile('--cert', cert) }),
-    ...(key !== undefined && { key: readNamedFile('--key', key) }),
-    ...(insecure === true && { rejectUnauthorized: false }),
-  }
-}
-
-function secured(scheme: Scheme): Scheme {
-  return scheme === 'mqtt' ? 'mqtts' : scheme === 'ws' ? 'wss' : scheme
-}
+const URL_FORM = 'mqtt:// or mqtts://[user[:password]@]host[:port]/topic, ws:// or wss://'
 
 function readUrl(text: string) {
-  const form = 'it takes mqtt:// or mqtts://[user[:password]@]host[:port]/topic, ws:// or wss://'
-  const url = URL.parse(text)
-  if (url === null || url.hostname === '') throw new UsageError(`-L is ${JSON.stringify(text)}; ${form}`)
-  const scheme = url.protocol.slice(0, -1)
-  if (!isScheme(scheme)) throw new UsageError(`-L: the scheme is ${scheme}://; ${form}`)
-  const isWebSocket = scheme.startsWith('ws')
-  const topic = decodeURIComponent(`${url.pathname}${url.hash}`.replace(/^\//, ''))
-  return {
-    scheme,
-    host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
-    port: url.port === '' ? undefined : Number(url.port),
-    username: url.username === '' ? undefined : decodeURIComponent(url.username),
-    password: url.password === '' ? undefined : decodeURIComponent(url.password),
-    topic: topic === '' || isWebSocket ? undefined : topic,
-    path: isWebSocket ? `${url.pathname}${url.search}` : undefined,
-  }
-}
-
-function isScheme(text: string): text is Scheme {
-  return Object.hasOwn(PORTS, text)
+  const { path, hash, ...endpoint } = readEndpoint('-L', text, URL_FORM)
+  if (endpoint.scheme.startsWith('ws')) return { ...endpoint, topic: undefined, path }
+  const topic = decodeURIComponent(`${path.split('?', 1)[0]}${hash}`.replace(/^\//, ''))
+  return { ...endpoint, topic: topic === '' ? undefined : topic, path: undefined }
 }
 
 /** The exit code that mosquitto_pub and mosquitto_sub give a refused connection: the CONNACK's own code,

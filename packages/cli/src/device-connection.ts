@@ -3,12 +3,23 @@ import { DEFAULT_PREFIX, deviceTopics } from '@pipit/device'
 import { type Command, Option } from 'commander'
 import { UsageError, whole } from './command-line.ts'
 import { VERSIONS } from './connection-options.ts'
+import {
+  addTlsOptions,
+  PORTS,
+  readEndpoint,
+  readTls,
+  type Scheme,
+  secured,
+  type TlsGiven,
+  withoutPassword,
+} from './endpoint.ts'
 import type { Target } from './faults.ts'
+import { address } from './listen.ts'
 
 /** What a device is told about its connection. */
-export interface DeviceConnection {
+export interface DeviceConnection extends TlsGiven {
   readonly host: string
-  readonly port: number
+  readonly port?: number
   readonly broker?: string
   readonly prefix: string
   readonly id?: string
@@ -18,10 +29,11 @@ export interface DeviceConnection {
 }
 
 export function addDeviceConnection(command: Command): Command {
-  return command
+  const reached = command
     .option('-h, --host <host>', 'the broker', 'localhost')
-    .option('-p, --port <port>', 'its port', whole(1, 65535), 1883)
-    .option('--broker <url>', 'both in one: mqtt://[user[:password]@]host[:port]')
+    .option('-p, --port <port>', 'its port (default: 1883, with TLS 8883)', whole(1, 65535))
+    .option('--broker <url>', `both in one: ${URL_FORM}`)
+  return addTlsOptions(reached)
     .option('--prefix <topic>', 'what its topics begin with', DEFAULT_PREFIX)
     .option('-i, --id <id>', 'client identifier (default: one is made up)')
     .option('-u, --username <name>', 'user name')
@@ -33,23 +45,48 @@ export function addDeviceConnection(command: Command): Command {
     )
 }
 
-/** Where the device connects to, and as whom.
- *  @throws UsageError for a prefix or URL that is none */
-export function readDeviceConnection(given: DeviceConnection): {
-  target: Target
-  options: NodeClientOptions
-} {
+const URL_FORM =
+  'mqtt:// or mqtts://[user[:password]@]host[:port], or ws:// or wss:// with the path of the WebSocket'
+
+/** Where a device connects to, and as whom. */
+export interface DeviceEndpoint {
+  readonly target: Target
+  readonly url: string
+  readonly options: NodeClientOptions
+}
+
+/** @throws UsageError for a prefix or URL that is none; CommandError for a file that cannot be read */
+export function readDeviceConnection(given: DeviceConnection): DeviceEndpoint {
   checkPrefix(given.prefix)
-  const url = given.broker === undefined ? undefined : brokerUrl(given.broker)
-  const user = url?.username ? decodeURIComponent(url.username) : given.username
-  const password = url?.password ? decodeURIComponent(url.password) : given.pw
+  const { url, target, options } = readBroker(given)
   return {
-    target: url === undefined ? { host: given.host, port: given.port } : targetOf(url),
+    url,
+    target,
+    options: { ...options, clientId: given.id, version: VERSIONS[given.protocolVersion] },
+  }
+}
+
+/** The broker that options name, and who connects to it.
+ *  @throws UsageError, CommandError as `readDeviceConnection` */
+export function readBroker(
+  given: Pick<DeviceConnection, 'port' | 'broker' | 'username' | 'pw' | keyof TlsGiven> & { host?: string },
+  form = URL_FORM,
+  schemes?: readonly Scheme[],
+): DeviceEndpoint {
+  const named = given.broker === undefined ? undefined : readEndpoint('--broker', given.broker, form, schemes)
+  const { scheme: said = 'mqtt', path = '' } = named ?? {}
+  const tls = readTls(given, said)
+  const scheme = tls === undefined ? said : secured(said)
+  const host = named?.host ?? given.host ?? 'localhost'
+  const port = named?.port ?? given.port ?? PORTS[scheme]
+  const isWebSocket = scheme.startsWith('ws')
+  return {
+    target: { host, port },
+    url: `${scheme}://${address(host, port)}${isWebSocket ? path : ''}`,
     options: {
-      clientId: given.id,
-      username: user,
-      password,
-      version: VERSIONS[given.protocolVersion],
+      username: named?.username ?? given.username,
+      password: named?.password ?? given.pw,
+      ...(tls !== undefined && { tls }),
     },
   }
 }
@@ -58,7 +95,9 @@ export function readDeviceConnection(given: DeviceConnection): {
 export function brokerUrl(text: string): URL {
   const url = URL.parse(text)
   if (url !== null && url.protocol === 'mqtt:' && url.hostname !== '') return url
-  throw new UsageError(`--broker is ${JSON.stringify(text)}; it takes mqtt://[user[:password]@]host[:port]`)
+  throw new UsageError(
+    `--broker is ${JSON.stringify(withoutPassword(text))}; it takes mqtt://[user[:password]@]host[:port]`,
+  )
 }
 
 export function targetOf(url: URL): Target {

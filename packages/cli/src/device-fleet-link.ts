@@ -1,5 +1,13 @@
-import { connect } from 'node:net'
-import { type ByteStream, NodeStream, type StreamReceiver, type Transport } from '@pipit/client'
+import { once } from 'node:events'
+import { connect, isIP, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import {
+  type ByteStream,
+  NodeStream,
+  type StreamReceiver,
+  type TlsOptions,
+  type Transport,
+} from '@pipit/client'
 import { Direction, type NetworkConditions, type Passage, type Random } from '@pipit/device'
 
 /** Bytes of TCP's first segment, which a link may lose as any other. */
@@ -12,37 +20,30 @@ export class LossyLink {
   private readonly conditions: NetworkConditions
   private readonly random: Random
   private readonly isDark: (at: number) => boolean
+  private readonly tls: TlsOptions | undefined
   private stream: LossyStream | undefined = undefined
 
-  /** @param isDark says whether the link carries nothing at that moment, by `performance.now()` */
-  constructor(conditions: NetworkConditions, random: Random, isDark: (at: number) => boolean) {
+  /** @param isDark says whether the link carries nothing at that moment, by `performance.now()`
+   *  @param tls spoken over the link; what its records and its handshake add in bytes is not held up */
+  constructor(
+    conditions: NetworkConditions,
+    random: Random,
+    isDark: (at: number) => boolean,
+    tls?: TlsOptions,
+  ) {
     this.conditions = conditions
     this.random = random
     this.isDark = isDark
+    this.tls = tls
   }
 
   readonly transport: Transport = async ({ url }, signal) => {
     const { conditions } = this
     const [up, down] = [this.direction(), this.direction()]
     await this.carried(up, SYN_BYTES, signal)
-    const socket = connect({
-      host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
-      port: Number(url.port || 1883),
-      noDelay: true,
-    })
-    await new Promise<void>((resolve, reject) => {
-      const aborted = (): void => {
-        socket.destroy()
-        reject(signal.reason)
-      }
-      signal.addEventListener('abort', aborted, { once: true })
-      socket.once('error', reject)
-      socket.once('connect', () => {
-        signal.removeEventListener('abort', aborted)
-        resolve()
-      })
-    })
-    await pause(conditions.latency, signal)
+    const socket = await opened(url, this.tls, signal)
+    // TCP's handshake, and that of TLS 1.3, take a round trip each.
+    await pause(conditions.latency * (this.tls === undefined ? 1 : 3), signal)
     this.stream = new LossyStream(new NodeStream(socket), this.counted(up), this.counted(down))
     return this.stream
   }
@@ -69,6 +70,31 @@ export class LossyLink {
     const { at, arrives } = this.counted(direction)(bytes)
     await pause(at - performance.now(), signal)
     if (!arrives) throw Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })
+  }
+}
+
+/** Opens TCP, or TLS on it. */
+async function opened(
+  { hostname, port }: URL,
+  tls: TlsOptions | undefined,
+  signal: AbortSignal,
+): Promise<Socket> {
+  const host = hostname.replace(/^\[(.*)\]$/, '$1')
+  const socket =
+    tls === undefined
+      ? connect({ host, port: Number(port || 1883), noDelay: true })
+      : connectTls({
+          host,
+          port: Number(port || 8883),
+          ...(isIP(host) === 0 && { servername: host }),
+          ...tls,
+        })
+  try {
+    await once(socket, tls === undefined ? 'connect' : 'secureConnect', { signal })
+    return socket
+  } catch (error) {
+    socket.destroy()
+    throw signal.aborted ? signal.reason : error
   }
 }
 

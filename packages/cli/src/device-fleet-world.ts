@@ -9,9 +9,10 @@ import {
   type Scenario,
   seeded,
 } from '@pipit/device'
+import type { DeviceEndpoint } from './device-connection.ts'
 import type { FleetBroker } from './device-fleet-broker.ts'
 import { LossyLink } from './device-fleet-link.ts'
-import { connectFault, type Target } from './faults.ts'
+import { connectFault } from './faults.ts'
 
 /** The collector and the keeper are to be back as soon as the broker is. */
 const RECONNECT = { minimumDelayMs: 50, maximumDelayMs: 500 }
@@ -19,8 +20,7 @@ const DAY_SECONDS = 86_400
 
 export interface RealWorldOptions {
   readonly scenario: Scenario
-  readonly url: string
-  readonly target: Target
+  readonly endpoint: DeviceEndpoint
   /** How many times faster than the clock on the wall the scenario runs. */
   readonly speed: number
   /** The broker's process, where it is ours to kill. */
@@ -45,8 +45,8 @@ export class RealWorld implements FleetWorld {
   /** Subscribes the collector: its session outlives the broker's restarts.
    *  @throws CommandError when there is no broker */
   async begin(filter: string, collected: Collected): Promise<void> {
-    const { url, target } = this.options
-    const options = { reconnect: RECONNECT, version: '5.0' } as const
+    const { url, target, options: own } = this.options.endpoint
+    const options = { ...own, reconnect: RECONNECT, version: '5.0' } as const
     try {
       this.collector = await connect(url, {
         ...options,
@@ -74,10 +74,13 @@ export class RealWorld implements FleetWorld {
   }
 
   radio(device: number, clientId: string): DeviceRadio {
-    const { scenario, url } = this.options
+    const { scenario, endpoint } = this.options
+    const { url, options } = endpoint
     const { network, seed } = scenario
-    const link = new LossyLink(network, seeded(seed, 'radio', device), (at) => at < this.darkUntil)
+    const random = seeded(seed, 'radio', device)
+    const link = new LossyLink(network, random, (at) => at < this.darkUntil, options.tls)
     const open = mqttWire(url, {
+      ...options,
       clientId: `pipit-fleet-${this.run}-${clientId}`,
       version: '5.0',
       properties: { receiveMaximum: 1024 },

@@ -9,18 +9,19 @@ import {
 } from '@pipit/device'
 import { type Command, InvalidArgumentError } from 'commander'
 import { subcommand, UsageError, whole, withEnvironment } from './command-line.ts'
-import { brokerUrl, targetOf } from './device-connection.ts'
+import { type DeviceEndpoint, readBroker } from './device-connection.ts'
 import { FleetBroker } from './device-fleet-broker.ts'
 import { ScaledClock } from './device-fleet-clock.ts'
 import { EventsFile } from './device-fleet-events.ts'
 import { watchProgress } from './device-fleet-view.ts'
 import { RealWorld } from './device-fleet-world.ts'
+import { addTlsOptions, CLIENT_VARIABLES, type TlsGiven } from './endpoint.ts'
 import { CommandError } from './faults.ts'
 import { leave } from './leave.ts'
 import { address } from './listen.ts'
 import { untilSignal } from './signals.ts'
 
-interface FleetGiven {
+interface FleetGiven extends TlsGiven {
   readonly scenario?: string
   readonly count?: number
   readonly seed?: number
@@ -28,6 +29,8 @@ interface FleetGiven {
   readonly accelerated?: true
   readonly speed?: number
   readonly broker?: string
+  readonly username?: string
+  readonly pw?: string
   readonly json?: true
   readonly events?: string
 }
@@ -54,13 +57,18 @@ export function fleet(): Command {
     .option('--speed <times>', 'in real time, but the scenario so many times faster (default: 1)', speed)
     .option(
       '--broker <url>',
-      'against this broker; default: one of its own, which outages kill and start again',
+      `against this broker: ${URL_FORM} (default: one of its own, which outages kill and start again)`,
     )
+  addTlsOptions(command)
+    .option('-u, --username <name>', 'user name')
+    .option('-P, --pw <password>', 'password; in PIPIT_PW it stays out of the list of processes')
     .option('--json', 'print the summary as JSON')
     .option('--events <file>', 'write every event to this file, a line each')
     .addHelpText('after', AFTER)
-  return withEnvironment(command).action(runFleet)
+  return withEnvironment(command, CLIENT_VARIABLES).action(runFleet)
 }
+
+const URL_FORM = 'mqtt:// or mqtts://[user[:password]@]host[:port]'
 
 const AFTER = `
 Each device sleeps, wakes, measures, connects as its reconnect policy says, publishes at QoS 1, reads its
@@ -97,7 +105,8 @@ async function runFleet(given: FleetGiven): Promise<void> {
   await leave(0)
 }
 
-function check({ accelerated, speed, broker }: FleetGiven): void {
+function check(given: FleetGiven): void {
+  const { accelerated, speed, broker } = given
   if (accelerated && speed !== undefined) {
     throw new UsageError('--accelerated and --speed exclude each other: virtual time runs as fast as it can')
   }
@@ -106,7 +115,17 @@ function check({ accelerated, speed, broker }: FleetGiven): void {
       '--accelerated and --broker exclude each other: in virtual time the broker is a model',
     )
   }
-  if (broker !== undefined) brokerUrl(broker)
+  if (broker !== undefined) foreign(given)
+  else if (
+    (given.cafile ?? given.cert ?? given.key ?? given.insecure ?? given.username ?? given.pw) !== undefined
+  ) {
+    throw new UsageError('TLS, a user and a password are for a broker that --broker names')
+  }
+}
+
+/** A broker that is not the fleet's own. What stands between it and the devices is TCP, and TLS on it. */
+function foreign(given: FleetGiven): DeviceEndpoint {
+  return readBroker(given, URL_FORM, ['mqtt', 'mqtts'])
 }
 
 function wrongWith({ lostReadings, readings, faults }: FleetSummary): string | undefined {
@@ -151,14 +170,15 @@ function turn(): Promise<void> {
 
 async function real(
   scenario: Scenario,
-  { speed = 1, broker: url, json }: FleetGiven,
+  given: FleetGiven,
   onEvent: OnEvent,
   interrupted: Interrupted,
 ): Promise<FleetSummary> {
-  const broker = url === undefined ? await FleetBroker.start() : undefined
-  const at = brokerUrl(url ?? `mqtt://127.0.0.1:${broker?.port}`)
-  const target = targetOf(at)
-  const world = new RealWorld({ scenario, url: at.href, target, speed, ...(broker && { broker }) })
+  const { speed = 1, json } = given
+  const broker = given.broker === undefined ? await FleetBroker.start() : undefined
+  const endpoint = foreign({ broker: `mqtt://127.0.0.1:${broker?.port}`, ...given })
+  const { target } = endpoint
+  const world = new RealWorld({ scenario, endpoint, speed, ...(broker && { broker }) })
   try {
     const fleet = new Fleet({
       scenario,
@@ -168,7 +188,7 @@ async function real(
     })
     await world.begin(fleet.filter, fleet.collected)
     if (json !== true)
-      console.log(describeBeginning(scenario, speed, address(target.host, target.port), url === undefined))
+      console.log(describeBeginning(scenario, speed, address(target.host, target.port), broker !== undefined))
     void interrupted.then(() => fleet.end())
     if (broker !== undefined) broker.onDeath = (message) => fleet.fault(message)
     const stopWatching = watchProgress(process.stderr, () => fleet.progress())

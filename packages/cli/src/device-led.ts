@@ -2,6 +2,7 @@ import { deviceTopics } from '@pipit/device'
 import { type Command, InvalidArgumentError } from 'commander'
 import { subcommand, whole, withEnvironment } from './command-line.ts'
 import { addDeviceConnection, type DeviceConnection, readDeviceConnection } from './device-connection.ts'
+import { CLIENT_VARIABLES } from './endpoint.ts'
 import { leave } from './leave.ts'
 import { connectLight } from './light.ts'
 import { address } from './listen.ts'
@@ -22,7 +23,7 @@ export function led(): Command {
       deviceId,
     )
     .option('--power-limit <mA>', 'turn all channels down where they would draw more', whole(1, 100_000))
-  return withEnvironment(command.addHelpText('after', AFTER)).action(runLed)
+  return withEnvironment(command.addHelpText('after', AFTER), CLIENT_VARIABLES).action(runLed)
 }
 
 function deviceId(text: string): string {
@@ -46,12 +47,12 @@ PREFIX/led/ha/set in Home Assistant's JSON schema too.`
 
 async function runLed(given: LedOptions): Promise<void> {
   const ended = untilSignal()
-  const { target, options } = readDeviceConnection(given)
+  const endpoint = readDeviceConnection(given)
   const { prefix, homeAssistant, powerLimit } = given
   const view = lightView(process.stdout, prefix)
   try {
-    const light = await connectLight(target, prefix, view, options, { homeAssistant, powerLimit })
-    const where = address(target.host, target.port)
+    const light = await connectLight(endpoint, prefix, view, { homeAssistant, powerLimit })
+    const where = address(endpoint.target.host, endpoint.target.port)
     view.note(`light: connected to ${where}; tell it on ${deviceTopics(prefix).control}`)
     await Promise.race([ended, light.light.done])
     await light.stop()

@@ -16,6 +16,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { collect, seconds, subcommand, UsageError, withEnvironment } from './command-line.ts'
 import { addDeviceConnection, type DeviceConnection, readDeviceConnection } from './device-connection.ts'
 import { fileSensor, readingsOf } from './device-sensor-sources.ts'
+import { CLIENT_VARIABLES } from './endpoint.ts'
 import { connectFault } from './faults.ts'
 import { leave } from './leave.ts'
 import { lines } from './lines.ts'
@@ -66,7 +67,7 @@ export function sensor(): Command {
     .option('--discovery-prefix <topic>', "Home Assistant's", 'homeassistant')
     .option('--name <name>', 'of the device in Home Assistant (default: the prefix)')
     .addHelpText('after', AFTER)
-  return withEnvironment(command).action(runSensors)
+  return withEnvironment(command, CLIENT_VARIABLES).action(runSensors)
 }
 
 const AFTER = `
@@ -85,10 +86,10 @@ function positive(text: string): number {
 async function runSensors(given: SensorGiven): Promise<void> {
   const ended = untilSignal()
   check(given)
-  const { target, options } = readDeviceConnection(given)
+  const { target, url, options } = readDeviceConnection(given)
   const sensors = given.stdin ? [] : sensorsOf(given)
   const where = address(target.host, target.port)
-  const client = await connect(`mqtt://${where}`, {
+  const client = await connect(url, {
     ...options,
     will: statusWill(given.prefix),
     reconnect: { minimumDelayMs: 100, maximumDelayMs: 5_000 },

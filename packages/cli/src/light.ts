@@ -1,4 +1,4 @@
-import { type ClientOptions, connect, type MqttClient } from '@pipit/client'
+import { connect, type MqttClient } from '@pipit/client'
 import {
   type Announced,
   announce,
@@ -8,7 +8,8 @@ import {
   statusWill,
 } from '@pipit/device'
 import { machineClock } from '@pipit/device/node'
-import { connectFault, type Target } from './faults.ts'
+import type { DeviceEndpoint } from './device-connection.ts'
+import { connectFault } from './faults.ts'
 import { address } from './listen.ts'
 import type { LightView } from './terminal.ts'
 
@@ -30,14 +31,13 @@ export interface LightTraits {
 /** Connects a light and shows it; it connects again whenever the connection is lost.
  *  @throws CommandError when the first connection fails */
 export async function connectLight(
-  target: Target,
+  { target, url, options }: DeviceEndpoint,
   prefix: string,
   view: LightView,
-  options: ClientOptions = {},
   { homeAssistant, powerLimit }: LightTraits = {},
 ): Promise<ConnectedLight> {
   const where = address(target.host, target.port)
-  const client = await connect(`mqtt://${where}`, {
+  const client = await connect(url, {
     ...options,
     will: statusWill(prefix),
     reconnect: { minimumDelayMs: 100, maximumDelayMs: 5_000 },

@@ -11,6 +11,7 @@ import {
   readConnection,
   refusalExitCode,
 } from './connection-options.ts'
+import { CLIENT_VARIABLES } from './endpoint.ts'
 import { CommandError, connectFault } from './faults.ts'
 import { lines } from './lines.ts'
 import { Window } from './window.ts'
@@ -51,7 +52,7 @@ export function define(): Command {
       20,
     )
   addConnectionOptions(command).addHelpText('after', AFTER)
-  return withEnvironment(command).action(pub)
+  return withEnvironment(command, CLIENT_VARIABLES).action(pub)
 }
 
 const AFTER = `

@@ -9,6 +9,7 @@ import {
   readConnection,
   refusalExitCode,
 } from './connection-options.ts'
+import { CLIENT_VARIABLES } from './endpoint.ts'
 import { CommandError, connectFault } from './faults.ts'
 import { compileFormat, type Format, momentNow, payloadOnly, verbose } from './format.ts'
 import { leave } from './leave.ts'
@@ -64,7 +65,7 @@ export function define(): Command {
     .option('-E, --exit-after-subscribe', 'end once the subscriptions are acknowledged; with -c they stay')
     .option('-e, --exit-after-connect', 'end once the connection is accepted')
   addConnectionOptions(command).addHelpText('after', AFTER)
-  return withEnvironment(command).action(sub)
+  return withEnvironment(command, CLIENT_VARIABLES).action(sub)
 }
 
 const AFTER = `

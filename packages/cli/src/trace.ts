@@ -11,6 +11,7 @@ import {
   readConnection,
   refusalExitCode,
 } from './connection-options.ts'
+import { CLIENT_VARIABLES } from './endpoint.ts'
 import { connectFault } from './faults.ts'
 import { leave } from './leave.ts'
 import { type BrokerTimes, type DeviceTimes, type Observed, span, timelineOf } from './trace-times.ts'
@@ -43,7 +44,7 @@ export function define(): Command {
     .option('-W, --timeout <seconds>', 'how long to wait for the device', seconds, 5)
     .option('--json', 'as JSON')
   addConnectionOptions(command).addHelpText('after', AFTER)
-  return withEnvironment(command).action(trace)
+  return withEnvironment(command, CLIENT_VARIABLES).action(trace)
 }
 
 const AFTER = `

@@ -14,7 +14,7 @@ import { placesFor, withAccess } from './doors.ts'
 import type { Target } from './faults.ts'
 import { leave } from './leave.ts'
 import { connectLight } from './light.ts'
-import { checkPorts, LOOPBACKS, listenOn } from './listen.ts'
+import { address, checkPorts, LOOPBACKS, listenOn } from './listen.ts'
 import { untilSignal } from './signals.ts'
 import { hasColours, lightView } from './terminal.ts'
 
@@ -89,10 +89,9 @@ interface Demo {
 /** Connects the light and the sensor. */
 async function demo(target: Target): Promise<Demo> {
   const view = lightView(process.stdout, `${DEFAULT_PREFIX}, a light`)
-  const light = await connectLight(target, DEFAULT_PREFIX, view)
-  const client = await connect(
-    `mqtt://${target.host.includes(':') ? `[${target.host}]` : target.host}:${target.port}`,
-  )
+  const url = `mqtt://${address(target.host, target.port)}`
+  const light = await connectLight({ target, url, options: {} }, DEFAULT_PREFIX, view)
+  const client = await connect(url)
   const sensor = runSensor(client, new SimulatedTemperature(), {
     onReading: ({ value, unit }) => view.beside(`temperature ${value.toFixed(2)} ${unit}`),
     onFault: (error) => view.note(`temperature: ${error.message}`),

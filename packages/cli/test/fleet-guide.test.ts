@@ -56,7 +56,9 @@ test.each(commands)('%s', { timeout: 180_000 }, async (command) => {
   const quick = /--speed/.test(line) ? line.replace('--count 500', '--count 30') : line
   const lasts = /^pipit device sensor/.test(command)
   const begin = lasts ? 'exec ' : ''
-  const running = processes.run('sh', ['-c', `cd "${folder}" && ${begin}${quick}`], { PIPIT_PORT: port })
+  const running = processes.run('sh', ['-c', `cd "${folder}" && ${begin}${quick}`], {
+    PIPIT_BROKER_PORT: port,
+  })
   if (lasts) {
     await running.says(/sensor: temperature/)
     expect(await running.kill('SIGTERM')).toBe(0)

@@ -20,7 +20,12 @@ function program(name: string, script: string): void {
 
 function shell(command: string, env: NodeJS.ProcessEnv = {}): Running {
   const PATH = `${folder}${delimiter}${process.env['PATH'] ?? ''}`
-  return processes.run('sh', ['-c', `cd "${folder}" && ${command}`], { PATH, PIPIT_PORT: port, ...env })
+  return processes.run('sh', ['-c', `cd "${folder}" && ${command}`], {
+    PATH,
+    PIPIT_PORT: port,
+    PIPIT_BROKER_PORT: port,
+    ...env,
+  })
 }
 
 beforeAll(async () => {

@@ -165,7 +165,7 @@ describe.each(brokers)('pipit pub and pipit sub against $name', ({ start, skippe
   onBroker('-L takes everything from a URL, and PIPIT_… stands in for an option', async () => {
     const sub = await subscribed('-L', `mqtt://127.0.0.1:${port}/from/url`, '-C', '2')
     expect(await pub(['-L', `mqtt://localhost:${port}/from/url`, '-m', 'one'])).toMatchObject(well)
-    const env = { PIPIT_PORT: port, PIPIT_TOPIC: 'from/url' }
+    const env = { PIPIT_BROKER_PORT: port, PIPIT_TOPIC: 'from/url' }
     expect(await processes.done(['pub', '-m', 'two'], '', env)).toMatchObject(well)
     expect(await sub.ended).toBe(0)
     expect(sub.stdout).toBe('one\ntwo\n')

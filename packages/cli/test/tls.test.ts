@@ -375,3 +375,56 @@ describe('pipit pub and pipit sub over TLS', () => {
     expect((await pub('-p', `${plain.port}`, ...ca())).stderr).toContain('closed the connection')
   })
 })
+
+describe('devices over TLS', () => {
+  const device = (name: string, args: readonly string[], env?: NodeJS.ProcessEnv) =>
+    processes.pipit(['device', name, ...args], env)
+  const own = (): string[] => [
+    ...['--cafile', at('ca.crt'), '--cert', at('sensor_1.crt'), '--key', at('sensor_1.key')],
+  ]
+
+  test('pipit device led and sensor, with a certificate of their own, and through a WebSocket', async () => {
+    const users: unknown[] = []
+    const { port, wss } = await start(
+      { ...WITH_CLIENTS, identityAsUsername: true },
+      { onConnect: ({ username }) => void users.push(username) },
+    )
+    const led = device('led', ['-p', `${port}`, ...own()])
+    const sensor = device('sensor', ['--broker', `wss://localhost:${wss}/mqtt`, ...own()])
+    await Promise.all([led.says(/light: connected to localhost/), sensor.says(/temperature -?\d/)])
+    await Promise.all([led.kill('SIGINT'), sensor.kill('SIGINT')])
+    expect(users).toEqual(['sensor_1', 'sensor_1'])
+    const stranger = device('led', ['-p', `${port}`, '--insecure'])
+    expect(await stranger.ended).not.toBe(0)
+    expect(stranger.stderr).toMatch(/not authori[sz]ed/i)
+  })
+
+  test('the environment says how clients reach a broker; what it says to brokers is not for them', async () => {
+    const { port } = await start(SERVER)
+    const env = { PIPIT_BROKER_PORT: `${port}`, PIPIT_PORT: '1', PIPIT_INSECURE: '1' }
+    const refused = device('led', ['--broker', `mqtts://localhost:${port}`], env)
+    expect(await refused.ended).not.toBe(0)
+    expect(refused.stderr).toContain('with --cafile')
+    const led = device('led', [], { ...env, PIPIT_TLS_INSECURE: '1' })
+    await led.says(/light: connected to localhost/)
+    await led.kill('SIGINT')
+  })
+
+  test('pipit device fleet, through its lossy links', async () => {
+    const { port } = await start({ ...WITH_CLIENTS, identityAsUsername: true })
+    const fleet = device('fleet', [
+      ...['--broker', `mqtts://localhost:${port}`, ...own()],
+      ...['--count', '3', '--duration', '30m', '--speed', '1000', '--json'],
+    ])
+    expect(await fleet.ended).toBe(0)
+    const summary = JSON.parse(fleet.stdout) as {
+      readings: { measured: number }
+      lostReadings: number
+    }
+    expect(summary.lostReadings).toBe(0)
+    expect(summary.readings.measured).toBeGreaterThan(0)
+    const stray = device('fleet', ['--cafile', at('ca.crt')])
+    expect(await stray.ended).toBe(1)
+    expect(stray.stderr).toContain('for a broker that --broker names')
+  })
+})
