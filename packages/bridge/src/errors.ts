@@ -11,8 +11,15 @@ export class BridgeError extends Error {
 
 /** The queue cannot be read or written now: its disk is full, its server is down. Trying again later may help. */
 export class EngineUnavailableError extends BridgeError {
-  constructor(message: string, cause?: unknown) {
-    super('ENGINE_UNAVAILABLE', message, cause)
+  constructor(message: string, cause?: unknown, code = 'ENGINE_UNAVAILABLE') {
+    super(code, message, cause)
+  }
+}
+
+/** The queue's server is there, but would throw away what it is given: it is not used until it is set otherwise. */
+export class EngineUnsuitableError extends EngineUnavailableError {
+  constructor(message: string) {
+    super(message, undefined, 'ENGINE_UNSUITABLE')
   }
 }
 

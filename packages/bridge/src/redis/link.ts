@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import { type BridgeError, EngineUnavailableError, LeaseLostError } from '../errors.ts'
+import { type BridgeError, EngineUnavailableError, EngineUnsuitableError, LeaseLostError } from '../errors.ts'
 import type { RedisAddress } from './address.ts'
 import { type Client, newClient } from './clients.ts'
 import { DiskBarrier } from './disk-barrier.ts'
@@ -43,6 +43,8 @@ export class Link {
   private isClosed = false
   /** Why it is not up. */
   private fault = 'it is not connected yet'
+  /** Why it is not used though it is there. */
+  private refusal: string | undefined = undefined
   private warning = ''
   private readonly open: Promise<void>
   private opened: () => void = () => {}
@@ -123,8 +125,9 @@ export class Link {
 
   private async ready(): Promise<Client> {
     if (!this.isUp && !this.isClosed) await this.open
-    if (!this.isUp || this.client === undefined) throw this.unavailable(this.fault)
-    return this.client
+    if (this.isUp && this.client !== undefined) return this.client
+    if (this.refusal === undefined || this.isClosed) throw this.unavailable(this.fault)
+    throw new EngineUnsuitableError(`the queue on ${this.options.address.label}: ${this.refusal}`)
   }
 
   private failed({ message }: Error, client: Client): BridgeError {
@@ -165,6 +168,7 @@ export class Link {
     // The first word says more than that the connection has ended.
     if (this.isUp || fault !== 'the connection was lost') this.fault = fault
     this.isUp = false
+    this.refusal = undefined
     this.opened()
   }
 
@@ -191,6 +195,7 @@ export class Link {
     this.warning = said
     if (refusal !== undefined) {
       this.down(refusal)
+      this.refusal = refusal
       return
     }
     if (!waits) this.unbar()
