@@ -251,7 +251,6 @@ describe.skipIf(redisPrograms.length === 0).each(programs)('with $name', ({ path
         code: 'ENGINE_UNSUITABLE',
         message,
       })
-      expect(said).toEqual([message])
       await client.config('SET', 'maxmemory-policy', 'noeviction')
       await until(() =>
         engine.check().then(
@@ -259,7 +258,7 @@ describe.skipIf(redisPrograms.length === 0).each(programs)('with $name', ({ path
           () => false,
         ),
       )
-      expect(said).toHaveLength(1)
+      expect(said).toEqual([])
     })
 
     test.each([

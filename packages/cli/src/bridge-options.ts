@@ -48,7 +48,10 @@ export function addSharedOptions(command: Command): Command {
       'the folder in which the queue is, unless --queue says otherwise',
       './pipit-data',
     )
-    .option('--queue <file>', 'the queue (default: bridge/bridge.db in the data folder)')
+    .option(
+      '--queue <where>',
+      'the queue: a file (default: bridge/bridge.db in the data folder), or redis://host:6379 of Redis 7 or Valkey; a password goes into PIPIT_QUEUE',
+    )
     .option(
       '--broker <url>',
       'mqtt://, mqtts://, ws:// or wss://, with host and port',

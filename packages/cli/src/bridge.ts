@@ -1,6 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { createApi, type Engine, openEngine, type Supervised, Supervisor, Worker } from '@pipit/bridge'
+import {
+  createApi,
+  type Engine,
+  EngineUnsuitableError,
+  openEngine,
+  type Supervised,
+  Supervisor,
+  Worker,
+} from '@pipit/bridge'
 import type { Command } from 'commander'
 import {
   type ApiGiven,
@@ -43,7 +51,7 @@ function api(): Command {
   return withEnvironment(command, BRIDGE_VARIABLES).action(async (given: ApiGiven) => {
     const ended = untilEnd()
     const access = apiAccess(given)
-    const engine = open(given)
+    const engine = await open(given, say('api'))
     const app = await createApi({ engine, broker: brokerOf(given), ...access, log: say('api') })
     const address = await app.listen({ host: given.bind, port: given.port }).catch((error: unknown) => {
       throw listenFault(error, given)
@@ -62,7 +70,7 @@ function worker(): Command {
   )
   return withEnvironment(command).action(async (given: WorkerGiven) => {
     const ended = untilEnd()
-    const engine = open(given)
+    const engine = await open(given, say('worker'))
     const { listen, window, maxAttempts: maximumAttempts, keepMessages } = given
     const running = new Worker({
       engine,
@@ -89,7 +97,7 @@ function up(): Command {
       const ended = untilSignal()
       // Said here, before two processes say it again and again.
       apiAccess(given)
-      await open(given).close()
+      await (await open(given, () => {})).close()
       await tryToListen(given.bind, given.port).catch((error: unknown) => {
         throw listenFault(error, given)
       })
@@ -127,9 +135,26 @@ function untilEnd(): Promise<void> {
   return untilSignal()
 }
 
-function open(given: SharedGiven): Engine {
+/** An engine that cannot be reached now is tried again.
+ *  @throws CommandError for an address that is not right, and for a queue that would throw commands away */
+async function open(given: SharedGiven, log: (line: string) => void): Promise<Engine> {
+  const engine = opened(given, log)
   try {
-    return openEngine({ queue: queueOf(given) })
+    await engine.check()
+  } catch (error) {
+    const { message } = error as Error
+    if (error instanceof EngineUnsuitableError) {
+      await engine.close()
+      throw new CommandError(message)
+    }
+    log(`${message}; it goes on trying`)
+  }
+  return engine
+}
+
+function opened(given: SharedGiven, log: (line: string) => void): Engine {
+  try {
+    return openEngine({ queue: queueOf(given), log })
   } catch (error) {
     throw new CommandError(`--queue: ${(error as Error).message}`)
   }

@@ -45,7 +45,7 @@ export class Link {
   private fault = 'it is not connected yet'
   /** Why it is not used though it is there. */
   private refusal: string | undefined = undefined
-  private warning = ''
+  private warning: string | undefined = undefined
   private readonly open: Promise<void>
   private opened: () => void = () => {}
   private again: NodeJS.Timeout | undefined = undefined
@@ -190,14 +190,13 @@ export class Link {
 
   private async take({ refusal, warning, waits }: Verdict): Promise<void> {
     const { address, log } = this.options
-    const said = refusal ?? warning ?? ''
-    if (said !== '' && said !== this.warning) log(`the queue on ${address.label}: ${said}`)
-    this.warning = said
     if (refusal !== undefined) {
       this.down(refusal)
       this.refusal = refusal
       return
     }
+    if (warning !== undefined && warning !== this.warning) log(`the queue on ${address.label}: ${warning}`)
+    this.warning = warning
     if (!waits) this.unbar()
     else if (this.barrier === undefined) this.barrier = await this.newBarrier()
     this.isUp = true

@@ -1,0 +1,69 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
+import type { BrokerProcess } from '../../../tools/torture/brokers.ts'
+import { redisProcess, redisPrograms } from '../../../tools/torture/redis.ts'
+import { folderOf, Processes } from './bridge-scene.ts'
+import { freePort } from './processes.ts'
+
+const processes = new Processes()
+afterAll(() => processes.end())
+
+async function redis(...options: string[]): Promise<BrokerProcess> {
+  const server = redisProcess(await freePort(), folderOf(onTestFinished), options)
+  await server.start()
+  onTestFinished(() => server.kill())
+  return server
+}
+
+describe.skipIf(redisPrograms.length === 0)('pipit bridge with its queue on Redis', () => {
+  test('sends commands; its password is in no line, though Redis goes away', async () => {
+    const server = await redis('--requirepass', 'hunter2')
+    const { port } = await processes.broker()
+    const env = { PIPIT_QUEUE: `redis://:hunter2@127.0.0.1:${server.port}` }
+    const up = processes.pipit(['bridge', 'up', '--port', '0', '--broker', `mqtt://127.0.0.1:${port}`], env)
+    const [, api] = await up.says(/api: ready on (\S+)/)
+    const headers = { 'content-type': 'application/json' }
+    const body = JSON.stringify({ topic: 'a/b', payload: 'hello', qos: 2 })
+    const sent = await fetch(`${api}/v1/commands`, { method: 'POST', headers, body })
+    expect(sent.status).toBe(202)
+    const { id } = (await sent.json()) as { id: string }
+    for (let status = ''; status !== 'acknowledged'; await pause(20)) {
+      const answer = await fetch(`${api}/v1/commands/${id}`)
+      status = ((await answer.json()) as { status: string }).status
+    }
+    await server.kill()
+    await up.says(/bridge worker: the queue on redis:\/\/127\.0\.0\.1:\d+\/0: .*\n/, 'stderr')
+    const refused = await fetch(`${api}/v1/commands`, { method: 'POST', headers, body })
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1'])
+    expect(await refused.text()).not.toContain('hunter2')
+    expect(await up.kill('SIGTERM')).toBe(0)
+    expect(up.stdout + up.stderr).not.toContain('hunter2')
+  }, 120_000)
+
+  test('ends when that Redis would throw commands away, and says what may be lost otherwise', async () => {
+    const { port } = await redis('--maxmemory-policy', 'allkeys-lfu')
+    const queue = `redis://127.0.0.1:${port}`
+    const { code, stderr } = await processes.done(['bridge', 'api', '--port', '0', '--queue', queue])
+    expect([code, stderr]).toEqual([1, expect.stringContaining('maxmemory-policy is allkeys-lfu')])
+    const forgetful = await redis('--appendonly', 'no')
+    const api = processes.pipit([
+      ...['bridge', 'api', '--port', '0', '--queue'],
+      `redis://127.0.0.1:${forgetful.port}?name=shop`,
+    ])
+    await api.says(/ready on/)
+    await api.says(/appendonly is no: when Redis ends/, 'stderr')
+    expect(await api.kill('SIGTERM')).toBe(0)
+  }, 120_000)
+
+  test('waits for a Redis that is not there yet', async () => {
+    const port = await freePort()
+    const api = processes.pipit(['bridge', 'api', '--port', '0', '--queue', `redis://127.0.0.1:${port}`])
+    await api.says(/ECONNREFUSED.*; it goes on trying\n/, 'stderr')
+    const [, url] = await api.says(/ready on (\S+)/)
+    const server = redisProcess(port, folderOf(onTestFinished))
+    await server.start()
+    onTestFinished(() => server.kill())
+    while ((await fetch(`${url}/ready`)).status !== 200) await pause(20)
+    expect(await api.kill('SIGTERM')).toBe(0)
+  })
+})
