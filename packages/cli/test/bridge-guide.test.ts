@@ -7,7 +7,10 @@ const processes = new Processes()
 afterAll(() => processes.end())
 
 const guide = join(import.meta.dirname, '../../../docs/guide')
-const blocks = [...readFileSync(join(guide, 'bridge.md'), 'utf8').matchAll(/```sh\n([\s\S]*?)\n```/g)]
+const text = readFileSync(join(guide, 'bridge.md'), 'utf8')
+const blocks = [
+  ...text.matchAll(/run by: packages\/cli\/test\/bridge-guide\.test\.ts -->\n```sh\n([\s\S]*?)\n```/g),
+]
 const commands = blocks.flatMap(([, code = '']) => code.split('\n'))
 
 test('the commands of docs/guide/bridge.md do what it says', async () => {

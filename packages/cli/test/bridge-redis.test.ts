@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { BrokerProcess } from '../../../tools/torture/brokers.ts'
@@ -38,6 +40,29 @@ describe.skipIf(redisPrograms.length === 0)('pipit bridge with its queue on Redi
     expect(await refused.text()).not.toContain('hunter2')
     expect(await up.kill('SIGTERM')).toBe(0)
     expect(up.stdout + up.stderr).not.toContain('hunter2')
+  }, 120_000)
+
+  test('the commands of docs/guide/bridge.md share a queue', async () => {
+    const guide = readFileSync(join(import.meta.dirname, '../../../docs/guide/bridge.md'), 'utf8')
+    const [, block = ''] = /bridge-redis\.test\.ts -->\n```sh\n([\s\S]*?)\n```/.exec(guide) ?? []
+    const { port } = await processes.broker()
+    const server = await redis()
+    const lines = block
+      .replaceAll('6379', String(server.port))
+      .replace('1883', String(port))
+      .split('\n')
+      .map((line) => line.split(' ').slice(1))
+    expect(lines).toHaveLength(2)
+    const [first = [], second = []] = lines
+    const [, api] = await processes.pipit([...first, '--port', '0']).says(/api: ready on (\S+)/)
+    await processes.pipit(second).says(/worker: at work/)
+    const body = JSON.stringify({ topic: 'a/b', payload: 'hello' })
+    const headers = { 'content-type': 'application/json' }
+    for (let status = 0; status !== 200; await pause(20)) {
+      // Sent before the worker listened: sent again.
+      await fetch(`${api}/v1/commands`, { method: 'POST', headers, body })
+      status = (await fetch(`${api}/v1/topics/a/b`)).status
+    }
   }, 120_000)
 
   test('ends when that Redis would throw commands away, and says what may be lost otherwise', async () => {
