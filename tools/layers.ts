@@ -101,9 +101,15 @@ export const PACKAGES: Readonly<Record<string, PackageRule>> = {
   links: {
     name: '@pipit/links',
     imports: ['client', 'protocol'],
-    node: ['link', 'remote'],
+    node: ['link-run', 'passage-store', 'remote'],
     dependencies: [],
-    layers: ['options', ['topic-map', 'hops', 'carrier', 'remote']],
+    layers: [
+      'options',
+      'link-place',
+      ['topic-map', 'hops', 'passage-store', 'remote'],
+      'carrier',
+      'link-run',
+    ],
   },
   bridge: {
     name: '@pipit/bridge',

@@ -24,7 +24,7 @@ An option that is not supported is named with its line, and nothing starts; \`--
 
 ## Bridges
 
-A \`connection\` becomes a link: a client of both brokers, in the broker's own process. A message is acknowledged to the broker it came from only after the other one has acknowledged it, and both sessions outlive their connections. So at QoS 1 and 2 nothing is lost, whichever end goes away. At QoS 2 it is also carried once, unless the broker with the link is itself killed: then what was under way may come a second time.
+A \`connection\` becomes a link: a client of both brokers, in the broker's own process. A message is acknowledged to the broker it came from only after the other one has acknowledged it, and both sessions outlive their connections. So at QoS 1 and 2 nothing is lost, whichever end goes away. At QoS 2 it is also carried once, even if the broker with the link is killed in between: with a data folder the link remembers there which message became which, until both sides are done with it (not with \`cleansession\`). When that folder cannot be written, messages stay with their sender, and the link begins anew by itself, after a second and then less and less often, a minute at most.
 
 What keeps messages from going around: the bridge's bit in CONNECT (\`try_private\`, for Mosquitto and for us, at either end), No Local in MQTT 5.0, and a User Property \`pipit-hop\` that each link adds with its name: a message that a link has carried before is not carried again, in a circle of any number of brokers. MQTT 3 has no User Properties: between MQTT 3 brokers that do not know the bridge's bit, two topics that lead back to each other go around for ever, as with Mosquitto.
 

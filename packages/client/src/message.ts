@@ -21,7 +21,8 @@ export class Message {
   /** Content Type, Response Topic, Correlation Data, User Properties…; empty before MQTT 5.0. */
   readonly properties: PublishProperties
 
-  /** @internal */ readonly packetId: number
+  /** 0 at QoS 0. A copy (`dup`) in the same session has that of the first. */
+  readonly packetId: number
   /** @internal The connection it came on. */ connection: number
   /** @internal How many receivers have not handled it yet. */ remaining = 0
   /** @internal */ isHandled = false

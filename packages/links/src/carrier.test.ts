@@ -10,7 +10,11 @@ async function carry(
   const lines: string[] = []
   const taken: string[] = []
   const end = { state, publish: () => Promise.reject(error) } as unknown as MqttClient
-  const carrier = new Carrier(end, (line) => lines.push(line), new AbortController().signal)
+  const carrier = new Carrier(end, {
+    log: (line) => lines.push(line),
+    unable: (error) => lines.push(String(error)),
+    ended: new AbortController().signal,
+  })
   for (const topic of ['a', 'b']) {
     const message = { payload: new Uint8Array(0), qos: 1, acknowledge: () => taken.push(topic) }
     carrier.carry({ message: message as unknown as Message, topic, retain: false, properties: {} })

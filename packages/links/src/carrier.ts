@@ -1,4 +1,5 @@
 import { type Message, type MqttClient, MqttError, type PublishProperties } from '@pipit/client'
+import { type Before, digestOf, type End, type PassageStore } from './passage-store.ts'
 
 /** A message on its way: what came, and how it goes on. */
 export interface Carriage {
@@ -6,6 +7,17 @@ export interface Carriage {
   readonly topic: string
   readonly retain: boolean
   readonly properties: PublishProperties
+}
+
+/** What a carrier is given beside the end that it carries to. */
+export interface CarrierOptions {
+  /** Told of each message that is dropped. */
+  readonly log: (message: string) => void
+  /** Told once, when the end takes nothing any more, whatever the message. */
+  readonly unable: (error: unknown) => void
+  readonly ended: AbortSignal
+  /** What remembers QoS 2 messages beyond this process, and the end that they come from. */
+  readonly passage?: { readonly store: PassageStore; readonly from: End } | undefined
 }
 
 /** How often a message is offered that the other end has no room for, a second apart. */
@@ -21,36 +33,51 @@ export class Carrier {
   /** Messages that the end has not acknowledged. */
   pending = 0
   private readonly to: MqttClient
-  private readonly log: (message: string) => void
-  private readonly ended: AbortSignal
+  private readonly options: CarrierOptions
   private wasUnable = false
 
-  /** @param log told of each message that is dropped */
-  constructor(to: MqttClient, log: (message: string) => void, ended: AbortSignal) {
+  constructor(to: MqttClient, options: CarrierOptions) {
     this.to = to
-    this.log = log
-    this.ended = ended
+    this.options = options
   }
 
   /** Takes a message over; never throws. One of QoS 0 is not kept for an end that is away. */
   carry(carriage: Carriage): void {
     if (carriage.message.qos === 0 && this.to.state !== 'connected') return
     this.pending++
-    void this.deliver(carriage).finally(() => {
+    void this.take(carriage).finally(() => {
       this.pending--
     })
   }
 
+  private async take(carriage: Carriage): Promise<void> {
+    const before = this.before(carriage)
+    if (before === 'new') return this.deliver(carriage)
+    // An earlier process has carried it, or was about to.
+    if (before === 'carried' || (await before)) return carriage.message.acknowledge()
+    return this.deliver(carriage)
+  }
+
+  private before({ message, topic }: Carriage): Before {
+    const { passage } = this.options
+    if (passage === undefined || message.qos !== 2) return 'new'
+    return passage.store.before(passage.from, message, digestOf(topic, message.payload))
+  }
+
   private async deliver(carriage: Carriage): Promise<void> {
     const { message, topic, retain, properties } = carriage
+    const { passage, ended } = this.options
+    const once = message.qos === 2 ? passage : undefined
     for (let offers = 1; ; offers++) {
       try {
+        once?.store.begins(once.from, message, digestOf(topic, message.payload))
         await this.to.publish(topic, message.payload, { qos: message.qos, retain, properties })
         this.carried++
         return message.acknowledge()
       } catch (error) {
+        once?.store.withdraws(once.from, message)
         // Not acknowledged: it comes again when the link does.
-        if (this.ended.aborted || this.isUnable(error)) return
+        if (ended.aborted || this.isUnable(error)) return
         if (!(await this.mayOfferAgain(error, offers))) return this.drop(carriage, error)
       }
     }
@@ -62,7 +89,7 @@ export class Carrier {
       this.to.state === 'closed' || (error instanceof MqttError && error.code === 'STORE_FAILED')
     if (isUnable && !this.wasUnable) {
       this.wasUnable = true
-      this.log(`nothing more is carried, messages stay with their sender: ${textOf(error)}`)
+      this.options.unable(error)
     }
     return isUnable
   }
@@ -73,12 +100,12 @@ export class Carrier {
     if (error.code === 'SESSION_ENDED') return true
     if (error.reasonCode !== 0x97 || offers >= MOST_OFFERS) return false
     await new Promise((resolve) => setTimeout(resolve, OFFER_MS))
-    return !this.ended.aborted
+    return !this.options.ended.aborted
   }
 
   private drop({ message, topic }: Carriage, error: unknown): void {
     this.dropped++
-    this.log(`a message to ${JSON.stringify(topic)} is dropped: ${textOf(error)}`)
+    this.options.log(`a message to ${JSON.stringify(topic)} is dropped: ${textOf(error)}`)
     message.acknowledge()
   }
 }

@@ -1,2 +1,3 @@
-export { Link, type LinkMetrics, type LinkPlace } from './link.ts'
+export { Link } from './link.ts'
+export type { LinkMetrics, LinkPlace } from './link-place.ts'
 export { checkLink, type LinkOptions, type LinkTls, type LinkTopic } from './options.ts'

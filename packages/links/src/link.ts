@@ -1,67 +1,28 @@
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
-import { fileStore, type Message, type MqttClient, open, type Transport } from '@pipit/client'
-import { Carrier } from './carrier.ts'
-import { carried } from './hops.ts'
-import {
-  checkLink,
-  DOWN,
-  type LinkOptions,
-  localClientIdOf,
-  notificationTopicOf,
-  remoteClientIdOf,
-  UP,
-} from './options.ts'
-import { Dialler, FOR_EVER, isToldThere, remoteOptions, STEADFAST, serversOf, WINDOW } from './remote.ts'
-import { type EndFilter, TopicMap } from './topic-map.ts'
+import type { LinkMetrics, LinkPlace } from './link-place.ts'
+import { LinkRun } from './link-run.ts'
+import { checkLink, type LinkOptions } from './options.ts'
 
-/** Where a link lives. */
-export interface LinkPlace {
-  /** The local broker: its URL, or a way to reach it. */
-  readonly local: string | Transport
-  /** A folder for what is in flight at QoS 2: without one, a crash may lose or repeat some of it. It is made. */
-  readonly folder?: string
-  /** Told what an operator wants to know. */
-  readonly log?: (level: 'info' | 'warn', message: string) => void
-}
-
-/** What a link has done. */
-export interface LinkMetrics {
-  readonly name: string
-  readonly connected: boolean
-  /** Messages that the other end has acknowledged; at QoS 0, that were handed to it. */
-  readonly out: number
-  readonly in: number
-  /** Messages that an end would not have. */
-  readonly dropped: number
-  /** Messages under way. */
-  readonly pending: number
-}
-
-/** How often a link that is connected to a stand-in looks for the first address, milliseconds. */
-const LOOK_MS = 5_000
+/** Between two beginnings of a link whose store fails, milliseconds: twice as long each time, until it has carried
+ *  something. */
+const FIRST_PAUSE_MS = 1_000
+const LONGEST_PAUSE_MS = 60_000
 
 /** Carries topics between two brokers, as a client of both. A message is acknowledged to the broker it came from only
  *  after the other one has acknowledged it; both sessions outlive their connections: at QoS 1 and 2 nothing is lost,
- *  whichever end goes away. At QoS 2 it is also carried once, but for a crash of the link's own process. */
+ *  whichever end goes away. At QoS 2 it is also carried once, a crash of the link's own process included where it has
+ *  a folder. When that folder cannot be written, messages stay with their sender and the link begins anew. */
 export class Link {
   /** Settles when the local broker has answered the first subscription: what is published there from then on is not
    *  missed. */
   readonly ready: Promise<void>
   private readonly options: LinkOptions
   private readonly place: LinkPlace
-  private readonly topics: TopicMap
   private readonly life = new AbortController()
-  private readonly dialler: Dialler
-  private readonly local: MqttClient
-  private readonly inward: Carrier
-  private remote: MqttClient | undefined = undefined
-  private outward: Carrier | undefined = undefined
-  /** Of a lazy link: what waits for the remote broker to be called. */
-  private held: Message[] = []
-  private idle: NodeJS.Timeout | undefined = undefined
-  private looking: NodeJS.Timeout | undefined = undefined
-  private wasLocalTold = false
+  private run: LinkRun | undefined
+  /** Of runs that are over. */
+  private before = { out: 0, in: 0, dropped: 0 }
+  private failures = 0
+  private restarting: Promise<void> = Promise.resolve()
 
   /** Begins at once, and goes on until `close`.
    *  @throws RangeError, TypeError for options that cannot be; Error naming a file that cannot be read */
@@ -69,232 +30,80 @@ export class Link {
     checkLink(options)
     this.options = options
     this.place = place
-    this.topics = new TopicMap(options.topics)
-    this.dialler = new Dialler(options.bindAddress)
-    this.local = this.openLocal()
-    this.inward = new Carrier(this.local, (line) => this.log('warn', line), this.life.signal)
-    this.ready = this.listenHere()
-    if (options.start !== 'lazy') this.openRemote()
+    const run = this.begin()
+    this.run = run
+    this.ready = run.ready
   }
 
   metrics(): LinkMetrics {
-    const { inward, outward, remote, held } = this
+    const { before, options } = this
+    const now = this.run?.metrics()
     return {
-      name: this.options.name,
-      connected: remote?.state === 'connected',
-      out: outward?.carried ?? 0,
-      in: inward.carried,
-      dropped: inward.dropped + (outward?.dropped ?? 0),
-      pending: inward.pending + (outward?.pending ?? 0) + held.length,
+      name: options.name,
+      connected: now?.connected ?? false,
+      out: before.out + (now?.out ?? 0),
+      in: before.in + (now?.in ?? 0),
+      dropped: before.dropped + (now?.dropped ?? 0),
+      pending: now?.pending ?? 0,
     }
   }
 
   /** Says goodbye at both ends. What is under way and not acknowledged comes again when the link does. */
   async close(): Promise<void> {
-    if (this.life.signal.aborted) return
-    this.life.abort(new Error('the link was closed'))
-    clearTimeout(this.idle)
-    clearInterval(this.looking)
-    await this.closeRemote()
-    await this.local.close({ timeoutMs: 1_000 })
+    this.life.abort()
+    await this.restarting
+    await this.run?.close()
   }
 
-  // ---- here
-
-  private openLocal(): MqttClient {
-    const { localUsername: username, localPassword: password, cleanSession = false } = this.options
-    const cleanStart = this.options.localCleanSession ?? cleanSession
-    const { local } = this.place
-    const storePath = cleanStart ? undefined : this.storePath('local')
-    return open(typeof local === 'string' ? local : 'mqtt://local', {
-      ...STEADFAST,
-      clientId: localClientIdOf(this.options),
-      version: '5.0',
-      cleanStart,
-      properties: { sessionExpiryInterval: cleanStart ? 0 : FOR_EVER, receiveMaximum: WINDOW },
-      reconnect: { delayMs: () => 1_000, retryOn: () => true },
-      ...(typeof local !== 'string' && { transport: local }),
-      ...(username !== undefined && { username }),
-      ...(password !== undefined && { password }),
-      ...(storePath !== undefined && { store: fileStore(storePath) }),
+  private begin(): LinkRun {
+    return new LinkRun(this.options, this.place, (error) => {
+      this.restarting = this.restart(error)
     })
   }
 
-  private listenHere(): Promise<void> {
-    const { local, options } = this
-    local.onMessage((message) => this.carryOut(message), { acknowledge: 'manual' })
-    local.onError((error) => this.log('warn', textOf(error)))
-    const subscribed = this.subscribeHere()
-    if (options.notifications !== false) this.tell(local, DOWN)
-    return subscribed
-  }
-
-  /** With what is retained: it may be new there. */
-  private subscribeHere(): Promise<void> {
-    return this.subscribe(this.local, this.topics.local, 'local')
-  }
-
-  private carryOut(message: Message): void {
-    const topic = this.topics.outgoing(message.topic)
-    const properties = carried(message.properties, remoteClientIdOf(this.options))
-    // A subscription of an earlier configuration, or a message that has come around.
-    if (topic === undefined || properties === undefined || this.isTooLarge(message)) {
-      return message.acknowledge()
-    }
-    if (this.outward === undefined) return this.hold(message)
-    this.touch()
-    const retain = message.retain && this.options.outgoingRetain !== false
-    this.outward.carry({ message, topic, retain, properties })
-  }
-
-  private isTooLarge({ topic, payload }: Message): boolean {
-    const { maximumPacketSize } = this.options
-    if (maximumPacketSize === undefined || payload.length + topic.length + 9 <= maximumPacketSize)
-      return false
-    this.log('warn', `a message of ${payload.length} bytes to ${JSON.stringify(topic)} is too large to carry`)
-    return true
-  }
-
-  // ---- there
-
-  private openRemote(): void {
-    const { options, dialler } = this
-    const remote = open(serversOf(options), remoteOptions(options, this.storePath('remote'), dialler.dial))
-    this.remote = remote
-    this.outward = new Carrier(remote, (line) => this.log('warn', line), this.life.signal)
-    remote.onMessage((message) => this.carryIn(message), { acknowledge: 'manual' })
-    remote.onError((error) => this.log('warn', textOf(error)))
-    remote.onConnect(({ sessionPresent }) => this.connected(remote, sessionPresent))
-    remote.onDisconnect((error) => this.disconnected(error))
-    void this.logFailures(remote)
-    void this.subscribe(remote, this.topics.remote, 'remote')
-    void this.unsubscribe(remote)
-    for (const message of this.held.splice(0)) this.carryOut(message)
-    this.touch()
-  }
-
-  private carryIn(message: Message): void {
-    const topic = this.topics.incoming(message.topic)
-    const properties = carried(message.properties, remoteClientIdOf(this.options))
-    if (topic === undefined || properties === undefined) return message.acknowledge()
-    this.touch()
-    this.inward.carry({ message, topic, retain: message.retain, properties })
-  }
-
-  private connected(remote: MqttClient, sessionPresent: boolean): void {
-    this.log('info', `connected to ${this.dialler.address}`)
-    if (isToldThere(this.options)) this.tell(remote, UP, this.options.outgoingRetain !== false)
-    if (this.options.notifications !== false) this.tell(this.local, UP)
-    // What is retained here may be new to a broker that has forgotten us; the first time, it has just been sent.
-    if (!sessionPresent && this.wasLocalTold) void this.subscribeHere()
-    this.wasLocalTold = true
-    this.lookForFirst()
-  }
-
-  private disconnected(error: Error): void {
-    this.log('warn', `the connection to ${this.dialler.address} is lost: ${error.message}`)
-    clearInterval(this.looking)
-    if (this.options.notifications !== false) this.tell(this.local, DOWN)
-  }
-
-  /** Connected to a stand-in, looks for the first address, and goes back to it. */
-  private lookForFirst(): void {
-    const { options, dialler } = this
-    clearInterval(this.looking)
-    const [first = ''] = options.addresses
-    if (options.roundRobin === true || options.addresses.length === 1) return
-    const { hostname, port } = new URL(`mqtt://${first}`)
-    const host = hostname.replace(/^\[(.*)\]$/, '$1')
-    const number = Number(port || (options.tls === undefined ? 1883 : 8883))
-    if (dialler.address === `${hostname}:${number}`) return
-    this.looking = setInterval(() => {
-      void dialler.reaches(host, number, this.life.signal).then((isThere) => {
-        if (isThere && this.remote?.state === 'connected') dialler.hangUp()
-      })
-    }, LOOK_MS)
-  }
-
-  private async closeRemote(): Promise<void> {
-    const { remote } = this
-    if (remote === undefined) return
-    this.remote = undefined
-    this.outward = undefined
-    if (isToldThere(this.options) && remote.state === 'connected') {
-      this.tell(remote, DOWN, this.options.outgoingRetain !== false)
-    }
-    await remote.close({ timeoutMs: 1_000 })
-  }
-
-  // ---- lazy
-
-  private hold(message: Message): void {
-    this.held.push(message)
-    const { start, threshold = 10 } = this.options
-    if (start === 'lazy' && !this.life.signal.aborted && this.held.length >= threshold) this.openRemote()
-  }
-
-  /** Something was carried: a lazy link's time runs anew. */
-  private touch(): void {
-    if (this.options.start !== 'lazy' || this.life.signal.aborted) return
-    clearTimeout(this.idle)
-    this.idle = setTimeout(() => this.rest(), (this.options.idleTimeout ?? 60) * 1000)
-  }
-
-  private rest(): void {
-    if ((this.outward?.pending ?? 0) + this.inward.pending > 0) return this.touch()
-    this.log('info', 'idle: the connection is closed until there is something to carry')
-    void this.closeRemote()
-  }
-
-  // ---- both
-
-  private async subscribe(client: MqttClient, filters: readonly EndFilter[], end: string): Promise<void> {
-    if (filters.length === 0) return
-    const wanted = filters.map((each) => ({ ...each, noLocal: true, retainAsPublished: true }))
-    try {
-      const { granted } = await client.subscribe(wanted)
-      for (const [filter, code] of granted) {
-        if (code >= 0x80) this.log('warn', `the ${end} broker refuses ${JSON.stringify(filter)}`)
+  private async restart(error: unknown): Promise<void> {
+    await this.end()
+    for (let cause = error; !this.life.signal.aborted; ) {
+      const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.failures++)
+      const why = cause instanceof Error ? cause.message : String(cause)
+      const said = `nothing is carried, messages stay with their sender: ${why}; it begins anew in ${pause / 1000} s`
+      this.place.log?.('warn', `link ${this.options.name}: ${said}`)
+      await sleep(pause, this.life.signal)
+      if (this.life.signal.aborted) return
+      try {
+        this.run = this.begin()
+        return
+      } catch (thrown) {
+        cause = thrown
       }
-    } catch (error) {
-      if (!this.life.signal.aborted) this.log('warn', `the ${end} broker: ${textOf(error)}`)
     }
   }
 
-  private async unsubscribe(remote: MqttClient): Promise<void> {
-    const { unsubscribes = true, cleanSession = false } = this.options
-    const { outOnly } = this.topics
-    // A broker answers 0x11 where there was no subscription: nothing is wrong then.
-    if (unsubscribes && !cleanSession && outOnly.length > 0) await remote.unsubscribe(outOnly).catch(() => {})
-  }
-
-  private tell(client: MqttClient, state: string, retain = true): void {
-    const topic = notificationTopicOf(this.options)
-    client.publish(topic, state, { qos: 1, retain }).catch((error: unknown) => {
-      if (!this.life.signal.aborted) this.log('warn', `the state is not told: ${textOf(error)}`)
-    })
-  }
-
-  private async logFailures(remote: MqttClient): Promise<void> {
-    for await (const { state, error, failures, retryInMs = 0 } of remote.status()) {
-      if (state === 'waiting' && failures === 1) {
-        this.log('warn', `${textOf(error)}; the next attempt comes in ${Math.ceil(retryInMs / 1000)} s`)
-      } else if (state === 'closed' && error !== undefined) this.log('warn', textOf(error))
+  private async end(): Promise<void> {
+    const { run, before } = this
+    this.run = undefined
+    const last = run?.metrics()
+    await run?.close()
+    if (last === undefined) return
+    if (last.out + last.in > 0) this.failures = 0
+    this.before = {
+      out: before.out + last.out,
+      in: before.in + last.in,
+      dropped: before.dropped + last.dropped,
     }
-  }
-
-  private storePath(end: string): string | undefined {
-    const { folder } = this.place
-    if (folder === undefined || !this.options.topics.some(({ qos }) => qos === 2)) return undefined
-    mkdirSync(folder, { recursive: true })
-    return join(folder, `${encodeURIComponent(remoteClientIdOf(this.options))}.${end}`)
-  }
-
-  private log(level: 'info' | 'warn', message: string): void {
-    this.place.log?.(level, `link ${this.options.name}: ${message}`)
   }
 }
 
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+/** Settles after a time, or at once when the signal says so. */
+function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve()
+    const done = (): void => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    const timer = setTimeout(done, ms)
+    signal.addEventListener('abort', done, { once: true })
+  })
 }

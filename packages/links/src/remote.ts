@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { type Dial, fileStore, type NodeClientOptions, type TlsOptions } from '@pipit/client'
+import type { Dial, NodeClientOptions, Store, TlsOptions } from '@pipit/client'
 import { DOWN, type LinkOptions, type LinkTls, notificationTopicOf, remoteClientIdOf } from './options.ts'
 
 /** QoS 1 and 2 messages from the local broker that may be under way. To the remote one no limit is announced but
@@ -24,13 +24,9 @@ export function serversOf({ addresses, tls }: LinkOptions): string[] {
 }
 
 /** How to connect to them.
- *  @param storePath of a file for what is in flight at QoS 2; undefined: it is kept in memory
+ *  @param store for what is in flight at QoS 2; undefined: it is kept in memory
  *  @throws Error naming a file that cannot be read */
-export function remoteOptions(
-  options: LinkOptions,
-  storePath: string | undefined,
-  dial: Dial,
-): NodeClientOptions {
+export function remoteOptions(options: LinkOptions, store: Store | undefined, dial: Dial): NodeClientOptions {
   const { cleanSession = false, version = '5.0', keepAlive = 60, bridgeBit = true } = options
   const { remoteUsername: username, remotePassword: password, roundRobin = false, tls } = options
   return {
@@ -47,7 +43,7 @@ export function remoteOptions(
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
     ...(isToldThere(options) && { will: willOf(options) }),
-    ...(storePath !== undefined && !cleanSession && { store: fileStore(storePath) }),
+    ...(store !== undefined && { store }),
     ...(tls !== undefined && { tls: tlsOptions(tls) }),
   }
 }
