@@ -20,7 +20,7 @@ export function bracket(host: string): string {
 
 /** Destroys a socket that has been told to end, in case its peer takes nothing more. */
 export function destroyLater(socket: Socket): void {
-  if (socket.destroyed || socket.writableLength === 0) return
+  if (socket.destroyed) return
   const timer = setTimeout(() => socket.destroy(), LINGER_MS).unref()
   socket.once('close', () => clearTimeout(timer))
 }

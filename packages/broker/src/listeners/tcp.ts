@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { type DirectWrites, directWrites } from './direct-writes.ts'
 import { readLent } from './lent-reads.ts'
 import { type Arrival, openServer, type SocketListenOptions } from './server.ts'
 import { destroyLater, whenTaken } from './sockets.ts'
@@ -46,6 +47,7 @@ class SocketStream implements ByteStream {
   private chunks = 0
   private error: Error | undefined
   private owner: StreamOwner | undefined = undefined
+  private direct: DirectWrites | undefined = undefined
   /** TLS never takes bytes at once: each write says when it has. */
   private readonly written = (): void => {
     if (this.socket.writableLength === 0) this.owner?.onDrain()
@@ -65,6 +67,12 @@ class SocketStream implements ByteStream {
       owner.onChunk(chunk)
     })
     this.watch(this.socket, owner)
+    if (this.tls !== undefined) return
+    this.direct = directWrites(
+      this.socket,
+      () => owner.onDrain(),
+      (error) => this.socket.destroy(error),
+    )
   }
 
   /** Reads what comes behind this chunk into a buffer that all connections share. */
@@ -90,12 +98,13 @@ class SocketStream implements ByteStream {
   }
 
   get pendingBytes(): number {
-    return this.socket.writableLength
+    return this.socket.writableLength + (this.direct?.pendingBytes ?? 0)
   }
 
   write(bytes: Uint8Array): boolean {
     const socket = this.socket
     if (socket.destroyed || socket.writableEnded) return true
+    if (this.direct?.isReady === true) return this.direct.write(bytes)
     if (this.tls === undefined) socket.write(bytes)
     else socket.write(bytes, this.written)
     if (socket.writableLength === 0) return true
@@ -114,7 +123,7 @@ class SocketStream implements ByteStream {
   end(): void {
     // destroySoon writes what is pending and closes without waiting for the peer's FIN.
     this.socket.destroySoon()
-    destroyLater(this.socket)
+    if (this.pendingBytes > 0) destroyLater(this.socket)
   }
 
   destroy(): void {

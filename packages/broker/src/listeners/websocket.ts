@@ -300,6 +300,6 @@ class WebSocketStream implements ByteStream {
     this.webSocket.close(code, why)
     // The peer gets what is pending and the Close frame; its own is not waited for.
     this.socket.destroySoon()
-    destroyLater(this.socket)
+    if (this.socket.writableLength > 0) destroyLater(this.socket)
   }
 }
