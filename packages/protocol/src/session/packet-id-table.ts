@@ -88,7 +88,7 @@ export class PacketIdTable<T> {
 
   /** Fibonacci hashing: an odd factor near 65536 / golden ratio maps 16 bits to 16 bits one to one. */
   private home(packetId: number): number {
-    return ((packetId * 40503) & 0xffff) >> this.shift
+    return (Math.imul(packetId, 40503) & 0xffff) >> this.shift
   }
 
   private find(packetId: number): number {
