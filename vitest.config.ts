@@ -1,7 +1,8 @@
 import { defineConfig } from 'vitest/config'
 
-// Tests run on the TypeScript sources: the condition below is the first in every package's "exports".
-const conditions = ['@pipit/source', 'node', 'import', 'default']
+// Tests run on the TypeScript sources: the condition below is the first in every package's "exports". Not `import`:
+// that holds where something is imported, and here would hold for what is required too.
+const conditions = ['@pipit/source', 'node']
 
 export default defineConfig({
   resolve: { conditions },

@@ -82,11 +82,13 @@ export class PostgresServer {
     return new Promise((resolve, reject) => {
       let said = ''
       server.once('error', reject)
-      server.once('exit', () => resolve(false))
+      server.once('exit', () => {
+        if (said.includes('still in use')) resolve(false)
+        else reject(new Error(`PostgreSQL has ended: ${said}`))
+      })
       server.stderr.setEncoding('utf8').on('data', (text: string) => {
         said = (said + text).slice(-4_000)
         if (said.includes('ready to accept connections')) resolve(true)
-        else if (/FATAL(?!.*(still in use|starting up|shutting down))/.test(text)) reject(new Error(said))
       })
     })
   }

@@ -79,7 +79,9 @@ export class Connections {
   async close(): Promise<void> {
     this.isClosed = true
     await Promise.allSettled(this.running)
-    await (await this.pool)?.end()
+    const pool = this.pool
+    this.pool = undefined
+    await (await pool)?.end()
   }
 
   private run<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
@@ -147,7 +149,8 @@ export class Connections {
       await this.migrating
     } catch (error) {
       this.migrating = undefined
-      throw error
+      // Whatever it is: this connection may hold the lock that others wait for.
+      throw new Error(messageOf(error), { cause: error })
     }
   }
 

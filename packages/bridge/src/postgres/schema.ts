@@ -71,36 +71,35 @@ CREATE TABLE dead_letters (
 CREATE INDEX dead_letters_of ON dead_letters (hook_id, id);
 `
 
-/** Makes the schema and its tables where there are none; several processes may do so at once.
+/** Makes the schema and its tables where there are none; several processes may do so at once. A connection over
+ *  which this fails is to be closed: it may hold the lock.
  *  @throws Error for a later layout */
 export async function migrate(sql: Sql, schema: string): Promise<void> {
   if ((await versionOf(sql, schema)) === VERSION) return
-  await sql.batch('BEGIN')
-  try {
-    await sql.run('SELECT pg_advisory_xact_lock($1, hashtext($2))', LOCK, schema)
-    const version = await versionOf(sql, schema)
-    if (version > VERSION) {
-      throw new Error(
-        `its schema ${schema} has layout ${version}; this program knows up to ${VERSION}: use a newer one`,
-      )
-    }
-    if (version === 0) await create(sql, schema)
-    await sql.batch('COMMIT')
-  } catch (error) {
-    await sql.batch('ROLLBACK').catch(() => {})
-    throw error
+  // Not within the transaction: one that had begun before would not know what somebody else has made meanwhile.
+  await sql.run('SELECT pg_advisory_lock($1, hashtext($2))', LOCK, schema)
+  const version = await versionOf(sql, schema)
+  if (version > VERSION) {
+    throw new Error(
+      `its schema ${schema} has layout ${version}; this program knows up to ${VERSION}: use a newer one`,
+    )
   }
+  if (version === 0) await create(sql, schema)
+  await sql.run('SELECT pg_advisory_unlock($1, hashtext($2))', LOCK, schema)
 }
 
 /** A schema that somebody has made for us needs no right to make one. */
 async function create(sql: Sql, schema: string): Promise<void> {
-  const there = await sql.get('SELECT to_regnamespace($1) AS name', schema)
-  if (there?.['name'] === null) await sql.batch(`CREATE SCHEMA "${schema}"`)
-  await sql.batch(TABLES)
+  const there = await sql.get('SELECT 1 FROM pg_namespace WHERE nspname = $1', schema)
+  const made = there === undefined ? `CREATE SCHEMA "${schema}";` : ''
+  await sql.batch(`BEGIN; ${made} ${TABLES} COMMIT`)
 }
 
 async function versionOf(sql: Sql, schema: string): Promise<number> {
-  const there = await sql.get('SELECT to_regclass($1) AS name', `${schema}.layout`)
-  if (there?.['name'] === null) return 0
+  const there = await sql.get(
+    "SELECT 1 FROM pg_tables WHERE schemaname = $1 AND tablename = 'layout'",
+    schema,
+  )
+  if (there === undefined) return 0
   return numberOf((await sql.get('SELECT version FROM layout'))?.['version'])
 }
