@@ -21,7 +21,7 @@ export class Message {
   /** Content Type, Response Topic, Correlation Data, User Properties…; empty before MQTT 5.0. */
   readonly properties: PublishProperties
 
-  /** 0 at QoS 0. A copy (`dup`) in the same session has that of the first. */
+  /** @internal Of a copy (`dup`) in the same session it is that of the first: links between brokers know it so. */
   readonly packetId: number
   /** @internal The connection it came on. */ connection: number
   /** @internal How many receivers have not handled it yet. */ remaining = 0
