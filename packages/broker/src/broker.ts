@@ -137,6 +137,9 @@ export class Broker implements RegistryHost {
     this.retained = new Retained(this.limits, this.now, this.router, (session, topic) =>
       this.permissions.mayReceive(session, topic),
     )
+    if (options.checkRetainSource === true) {
+      this.retained.stillAllows = (source, topic) => this.door.mayStillPublish(source, topic)
+    }
     this.distributor = new Distributor(this.router, this.retained, this.now, (...loss) =>
       this.dropped(...loss),
     )

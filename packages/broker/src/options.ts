@@ -136,6 +136,8 @@ export interface BrokerOptions extends Hooks {
   readonly assignedClientIdPrefix?: string
   /** The highest QoS; below 2 it is announced. Default 2. */
   readonly maximumQoS?: QoS
+  /** Do not show retained messages of clients that may no longer publish them. Default false: they stay as they are. */
+  readonly checkRetainSource?: boolean
   /** Accept retained messages; false is announced. Default true. */
   readonly retainAvailable?: boolean
   /** Send Reason Strings with refusals, to clients that want them; default false. */

@@ -46,7 +46,7 @@ The local end of a link may do everything, whatever the ACL says, as with Mosqui
 - **A wrong password** is told to MQTT 3 clients with return code 4 (bad user name or password); Mosquitto says 5 (not authorised).
 - **\`max_keepalive\`** holds for MQTT 3 clients too, which cannot be told; Mosquitto lets them be.
 - **\`max_connections\`** is the number of connections at a time; more are closed. Mosquitto 2.0.11 lets in one more.
-- **Retained messages** are delivered although who published them may no longer do so; \`check_retain_source true\`, Mosquitto's default, is not supported when it is said.
+- **\`check_retain_source\`** is true by default where there is an \`acl_file\`, as the manual says; in Mosquitto 2.0.11 it is false. It asks the ACL, not a service or a token that has run out. After a restart it is not known through which listener somebody came: with \`per_listener_settings\`, the rules of one of them have to allow it.
 - **\`mount_point\`** is taken away from topics that go to the clients, as the manual says; Mosquitto 2.0.11 leaves it on (2.0.12 does not). UNSUBSCRIBE and shared subscriptions are within it here. A session that comes in through another listener than the one where it subscribed gets only what is below the prefix. A filter whose wildcard the prefix would break (\`#\` behind a prefix without a slash) is refused.
 - **\`http_dir\`** gives files with their types; names that begin with a dot are not there. Mosquitto names no type and gives those too.
 - **\`max_inflight_bytes\`** holds as the manual says. Mosquitto 2.0.11 lets more go.

@@ -31,7 +31,16 @@ export class Twins {
 
   /** A file that a configuration may name as `FOLDER/name`. */
   write(name: string, text: string): void {
-    writeFileSync(join(this.folder, name), text)
+    writeFileSync(this.path(name), text)
+  }
+
+  path(name: string): string {
+    return join(this.folder, name)
+  }
+
+  /** Our broker that was started last. */
+  get ours(): Broker | undefined {
+    return this.brokers.at(-1)
   }
 
   /** Starts both, or, where there is no Mosquitto, ours alone.
@@ -55,15 +64,8 @@ export class Twins {
     writeFileSync(file, `${text}user root\n`)
     const child = spawn(program ?? 'mosquitto', ['-v', '-c', file], { stdio: ['ignore', 'ignore', 'pipe'] })
     this.children.push(child)
-    let said = ''
-    for await (const chunk of child.stderr.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
-      said += chunk
-      if (/mosquitto version .* running/.test(said)) {
-        child.stderr.resume()
-        return { name: 'theirs', ports }
-      }
-    }
-    throw new Error(`mosquitto ended: ${said}`)
+    await said(child, /mosquitto version .* running/)
+    return { name: 'theirs', ports }
   }
 
   private async filledIn(conf: string): Promise<{ text: string; ports: number[] }> {
@@ -75,6 +77,15 @@ export class Twins {
       text = text.replace('PORT', String(port))
     }
     return { text, ports }
+  }
+
+  /** Has both read their files again. */
+  async reload(): Promise<void> {
+    for (const broker of this.brokers) await broker.reload()
+    for (const child of this.children) {
+      child.kill('SIGHUP')
+      await said(child, /Reloading config/)
+    }
   }
 
   async stopOurs(): Promise<void> {
@@ -106,6 +117,23 @@ function openOurs(text: string): { broker: Broker; listeners: () => Promise<void
     ...(around.persistence && data !== undefined && { data }),
   })
   return { broker, listeners: () => new ConfiguredListeners(broker).apply(listeners ?? []) }
+}
+
+/** Settles when a process says something from now on. */
+function said(child: ChildProcess, pattern: RegExp): Promise<void> {
+  let text = ''
+  const { stderr } = child
+  return new Promise((resolve, reject) => {
+    const take = (chunk: Buffer): void => {
+      text += chunk.toString()
+      if (!pattern.test(text)) return
+      stderr?.off('data', take)
+      stderr?.resume()
+      resolve()
+    }
+    stderr?.on('data', take)
+    child.once('exit', () => reject(new Error(`mosquitto ended: ${text}`)))
+  })
 }
 
 async function freePort(): Promise<number> {

@@ -2,6 +2,7 @@ import type { Connect } from '@pipit/protocol'
 import type { Broker } from '../broker.ts'
 import type { Connection } from '../connection.ts'
 import { isPromise } from '../hooks.ts'
+import type { RetainSource } from '../retained/source.ts'
 import type { Session } from '../sessions/session.ts'
 import { Access, type AccessHost } from './access.ts'
 import type { AccessOptions } from './access-options.ts'
@@ -153,6 +154,17 @@ export class Doorkeeper {
     if (this.standard === undefined) return NO_RIGHTS
     session.rights = this.standard.rightsOf({ clientId, username }, undefined)
     return session.rights
+  }
+
+  /** Says whether who published a retained message still may. Of one that came in before the broker was started it is
+   *  not known through which listener: then any of them will do. */
+  mayStillPublish({ clientId, username, rights }: RetainSource, topic: string): boolean {
+    if (rights !== undefined) return rights.mayStillPublish(topic)
+    for (const access of this.all) {
+      const its = access.rightsOf({ clientId, username }, undefined)
+      if (its?.mayStillPublish(topic) ?? true) return true
+    }
+    return this.all.size === 0
   }
 
   /** Takes other options of the broker's own access.

@@ -6,6 +6,8 @@ export interface Rights {
   mayPublish(topic: string): boolean | Promise<boolean>
   maySubscribe(filter: string): boolean | Promise<boolean>
   mayReceive(topic: string): boolean
+  /** Says whether what it published here may still be shown to others. A service is not asked again. */
+  mayStillPublish(topic: string): boolean
 }
 
 /** Where a client's rights are looked up: what is in force changes when files are read again. */
@@ -42,6 +44,11 @@ export class SubjectRights implements Rights {
     return this.decides('read', topic)
   }
 
+  mayStillPublish(topic: string): boolean {
+    const acl = this.own ?? this.source.acl
+    return acl === undefined || acl.decide(this.subject, 'write', topic).allowed
+  }
+
   private asks(access: 'publish' | 'subscribe', topic: string): Promise<boolean> | undefined {
     if (this.own !== undefined || this.source.http?.decides !== true) return undefined
     return this.source.http.authorize(this.subject, access, topic)
@@ -62,4 +69,5 @@ export const NO_RIGHTS: Rights = {
   mayPublish: () => false,
   maySubscribe: () => false,
   mayReceive: () => false,
+  mayStillPublish: () => false,
 }

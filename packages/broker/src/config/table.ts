@@ -525,6 +525,13 @@ const GENERAL: readonly OptionRow[] = [
     text: 'The highest QoS; below 2 it is announced.',
   },
   {
+    key: 'checkRetainSource',
+    type: flag,
+    fallback: false,
+    reload: 'restart',
+    text: 'Do not show retained messages of clients that may, by the ACL, no longer publish them.',
+  },
+  {
     key: 'retainAvailable',
     type: flag,
     fallback: true,

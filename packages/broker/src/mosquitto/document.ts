@@ -38,7 +38,8 @@ export function documentOf(configuration: MosquittoConfiguration, host: Mosquitt
   putPersistence(document, broker)
   putLimits(document, broker, place)
   putLog(document, broker, place)
-  putRest(document, broker, place)
+  putRest(document, broker)
+  putRetainSource(document, configuration)
   const links = linksOf(configuration.bridges, host.hostname, place)
   if (links.length > 0) document['links'] = links
   if (place.faults.length > 0) throw new ConfigurationError(place.faults)
@@ -149,24 +150,19 @@ function putDestination(log: Record<string, unknown>, { value, where }: Said, pl
   }
 }
 
-function putRest(document: Record<string, unknown>, broker: Sayings, place: Place): void {
+function putRest(document: Record<string, unknown>, broker: Sayings): void {
   put(document, 'retainAvailable', broker.flag('retain_available'))
   put(document, 'sysInterval', broker.number('sys_interval'))
   put(document, 'pidFile', broker.text('pid_file'))
   put(document, 'user', broker.text('user'))
-  const isNotTrue = (value: unknown): boolean => value !== true
   put(document, 'queueQoS0', broker.flag('queue_qos0_messages'))
   put(document, 'upgradeQoS', broker.flag('upgrade_outgoing_qos'))
-  refuseUnless(broker, place, 'check_retain_source', isNotTrue)
 }
 
-function refuseUnless(
-  sayings: Sayings,
-  place: Place,
-  name: string,
-  isRight: (value: unknown) => boolean,
-): void {
-  const [said] = sayings.all(name).slice(-1)
-  if (said === undefined || isRight(said.value)) return
-  place.unsupported.push(`${said.where}: ${name} ${said.value} is not supported`)
+/** It is a lock: Mosquitto's default holds wherever it keeps something closed. */
+function putRetainSource(document: Record<string, unknown>, configuration: MosquittoConfiguration): void {
+  const { broker, security, listeners, defaultListener } = configuration
+  const all = [security, defaultListener.security, ...listeners.map((each) => each.security)]
+  const hasRules = all.some((sayings) => sayings.has('acl_file'))
+  put(document, 'checkRetainSource', broker.flag('check_retain_source') ?? (hasRules ? true : undefined))
 }

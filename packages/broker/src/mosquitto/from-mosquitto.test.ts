@@ -198,6 +198,16 @@ allow_zero_length_clientid false
     expect(document).toMatchObject({ queueQoS0: true, upgradeQoS: true })
   })
 
+  test.each([
+    ['', undefined],
+    ['acl_file a\n', true],
+    ['per_listener_settings true\nlistener 1 ::1\nacl_file a\n', true],
+    ['acl_file a\ncheck_retain_source false\n', false],
+    ['check_retain_source true\n', true],
+  ])('check_retain_source holds where there are rules: %j', (text, expected) => {
+    expect(read(text).document['checkRetainSource']).toBe(expected)
+  })
+
   test('persistence has a folder of its own beside the file that Mosquitto has', () => {
     const { document } = read('persistence true\npersistence_location /var/lib/mosquitto/\n')
     expect(document).toMatchObject({ persistence: true, data: '/var/lib/mosquitto/mosquitto.db.pipit' })

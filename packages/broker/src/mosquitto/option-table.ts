@@ -50,7 +50,7 @@ const BROKER: readonly Row[] = [
   ['allow_duplicate_messages', flag, 'false', 'A client gets one copy, whatever its subscriptions.', 'moot'],
   ['autosave_interval', whole(), '1800', 'What was acknowledged is on the disk at once.', 'moot'],
   ['autosave_on_changes', flag, 'false', 'What was acknowledged is on the disk at once.', 'moot'],
-  ['check_retain_source', flag, 'true', '`false` is what holds here; `true` is not supported.'],
+  ['check_retain_source', flag, 'true', '`checkRetainSource`, which is `true` where there is an `acl_file`.'],
   ['clientid_prefixes', text, 'none', '`access.clientIdPrefix`.'],
   ['connection_messages', flag, 'true', '`log.connections`.'],
   [

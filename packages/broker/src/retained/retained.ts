@@ -7,6 +7,7 @@ import type { Router } from '../routing/router.ts'
 import type { Session } from '../sessions/session.ts'
 import type { SubscriptionState } from '../sessions/subscription.ts'
 import type { Journal } from '../storage/journal.ts'
+import { type RetainSource, RetainSources } from './source.ts'
 import { TopicTree } from './topic-tree.ts'
 
 interface Replay {
@@ -20,7 +21,12 @@ export class Retained {
   bytes = 0
   /** Where they are written; undefined: nowhere. */
   journal: Journal | undefined = undefined
+  /** Says whether who published a message still may; undefined: nobody asks. */
+  stillAllows: ((source: RetainSource, topic: string) => boolean) | undefined = undefined
   private readonly tree = new TopicTree<Message>()
+  /** By topic, where somebody asks. */
+  private readonly sources = new Map<string, RetainSource>()
+  private readonly publishers = new RetainSources()
   /** The broker's own $SYS/…, which no limit concerns and no wildcard at the first level matches. */
   private readonly system = new TopicTree<Message>()
   private readonly replays = new Map<Session, Replay[]>()
@@ -80,14 +86,21 @@ export class Retained {
     const before = this.treeOf(topic).set(topic, kept)
     if (isSystem(topic)) return true
     this.bytes += kept.size - (before?.size ?? 0)
+    if (this.stillAllows !== undefined) this.note(topic, this.publishers.of(message.publisher))
     this.save(topic, kept, before)
     return true
+  }
+
+  private note(topic: string, source: RetainSource | undefined): void {
+    if (source === undefined) this.sources.delete(topic)
+    else this.sources.set(topic, source)
   }
 
   remove(topic: string): void {
     const before = this.treeOf(topic).delete(topic)
     if (before === undefined || isSystem(topic)) return
     this.bytes -= before.size
+    this.sources.delete(topic)
     this.save(topic, undefined, before)
   }
 
@@ -104,13 +117,15 @@ export class Retained {
     const stored = unsaved.has(topic) ? unsaved.get(topic) : before
     if (journal.failing !== undefined) return void unsaved.set(topic, stored)
     unsaved.delete(topic)
-    if (now !== undefined && !now.volatile) journal.retained(now, stored)
+    if (now !== undefined && !now.volatile) journal.retained(now, stored, this.sources.get(topic))
     else if (stored?.stored !== undefined && stored.stored.holds > 0) journal.unretained(stored)
   }
 
-  /** Puts back a message that an earlier process retained. */
-  restore(message: Message): void {
+  /** Puts back a message that an earlier process retained.
+   *  @param source who published it, where that was asked for */
+  restore(message: Message, source?: RetainSource): void {
     this.tree.set(message.topic, message)
+    if (this.stillAllows !== undefined) this.note(message.topic, source)
     this.bytes += message.size
   }
 
@@ -178,12 +193,17 @@ export class Retained {
   ): void {
     const now = this.now()
     if (message.expiresAt <= now) return this.remove(message.topic)
-    if (!this.mayReceive(session, message.topic)) return
+    if (!this.mayReceive(session, message.topic) || !this.isStillAllowed(message.topic)) return
     const qos = this.router.upgradeQoS ? subscription.qos : (Math.min(message.qos, subscription.qos) as QoS)
     const identifiers = subscription.identifier > 0 ? [subscription.identifier] : undefined
     const delivery = new Delivery(message, qos, true, identifiers, undefined)
     if (qos === 0) connection.sendQoS0(delivery, now)
     else session.deliver(delivery, now)
+  }
+
+  private isStillAllowed(topic: string): boolean {
+    const source = this.stillAllows === undefined ? undefined : this.sources.get(topic)
+    return source === undefined || this.stillAllows?.(source, topic) === true
   }
 }
 

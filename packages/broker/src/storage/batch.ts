@@ -13,6 +13,7 @@ import {
   PUT_REFERENCE,
   PUT_RETAINED,
   PUT_SESSION,
+  PUT_SOURCED,
   PUT_SUBSCRIPTION,
   PUT_WILL,
   type RecordSink,
@@ -145,9 +146,19 @@ export class BatchWriter implements RecordSink {
   }
 
   putRetained(record: RetainedRecord): void {
+    if (record.clientId !== undefined) return this.putSourced(record, record.clientId)
     this.begin(PUT_RETAINED, 16 + 3 * record.topic.length)
     this.string(record.topic)
     this.number(record.message)
+  }
+
+  private putSourced({ topic, message, username }: RetainedRecord, clientId: string): void {
+    this.begin(PUT_SOURCED, 32 + 3 * (topic.length + clientId.length + (username?.length ?? 0)))
+    this.string(topic)
+    this.number(message)
+    this.string(clientId)
+    this.byte(username === undefined ? 0 : 1)
+    this.string(username ?? '')
   }
 
   deleteRetained(topic: string): void {
@@ -246,6 +257,8 @@ function applyRecord(r: BatchReader, sink: RecordSink): void {
       return sink.deleteInbound(r.number(), r.uint16())
     case PUT_RETAINED:
       return sink.putRetained({ topic: r.string(), message: r.number() })
+    case PUT_SOURCED:
+      return sink.putRetained(readSourced(r))
     case DELETE_RETAINED:
       return sink.deleteRetained(r.string())
     case PUT_WILL:
@@ -307,6 +320,15 @@ function readSession(r: BatchReader): SessionRecord {
   const named = r.byte() === 1
   const username = r.string()
   return { id, clientId, expiryInterval, expiresAt, username: named ? username : undefined }
+}
+
+function readSourced(r: BatchReader): RetainedRecord {
+  const topic = r.string()
+  const message = r.number()
+  const clientId = r.string()
+  const named = r.byte() === 1
+  const username = r.string()
+  return { topic, message, clientId, ...(named && { username }) }
 }
 
 class BatchReader {

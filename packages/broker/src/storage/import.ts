@@ -112,7 +112,13 @@ const RECORDS: Readonly<Record<string, (batch: BatchWriter, fields: Fields) => v
       packetId: f.whole('packetId', 1, 65535),
       message: f.whole('message', 0),
     }),
-  retained: (batch, f) => batch.putRetained({ topic: f.text('topic'), message: f.whole('message', 1) }),
+  retained: (batch, f) =>
+    batch.putRetained({
+      topic: f.text('topic'),
+      message: f.whole('message', 1),
+      ...(f.value('clientId') !== undefined && { clientId: f.text('clientId') }),
+      ...(f.value('username') !== undefined && { username: f.text('username') }),
+    }),
   will: (batch, f) =>
     batch.putWill({
       session: f.whole('session', 1),

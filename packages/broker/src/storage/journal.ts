@@ -1,5 +1,6 @@
 import { AWAITING_PUBACK, AWAITING_PUBREC, subscriptionOptions } from '@pipit/protocol'
 import type { Connection } from '../connection.ts'
+import type { RetainSource } from '../retained/source.ts'
 import type { Delivery } from '../routing/delivery.ts'
 import { type Message, StoredMessage } from '../routing/message.ts'
 import type { Session } from '../sessions/session.ts'
@@ -377,10 +378,17 @@ export class Journal implements BatchEvents {
 
   // ---- retained messages and wills
 
-  retained(message: Message, before: Message | undefined): void {
+  /** @param source who published it, where that is to be known after a restart */
+  retained(message: Message, before: Message | undefined, source: RetainSource | undefined): void {
     this.keep(message)
     this.record()
-    this.batch.putRetained({ topic: message.topic, message: idOf(message) })
+    const { clientId, username } = source ?? {}
+    this.batch.putRetained({
+      topic: message.topic,
+      message: idOf(message),
+      ...(clientId !== undefined && { clientId }),
+      ...(username !== undefined && { username }),
+    })
     if (before !== undefined && isHeld(before)) this.free(before)
   }
 

@@ -14,6 +14,7 @@ export const PUT_RETAINED = 12
 export const DELETE_RETAINED = 13
 export const PUT_WILL = 14
 export const DELETE_WILL = 15
+export const PUT_SOURCED = 16
 
 /** A message, stored once however many sessions wait for it. */
 export interface MessageRecord {
@@ -74,6 +75,9 @@ export interface InboundRecord {
 export interface RetainedRecord {
   readonly topic: string
   readonly message: number
+  /** Of the client that published it; absent: nobody asks. */
+  readonly clientId?: string
+  readonly username?: string
 }
 
 /** The will of a client that is connected, or was and whose delay is running. */

@@ -78,9 +78,10 @@ export function restore(state: StoredState, broker: Restorable): { next: NextIds
   for (const { session, packetId, message: id } of state.inbound) {
     sessions.get(session)?.inbound.restore(packetId, id === 0 ? undefined : held(message(id)))
   }
-  for (const { message: id } of state.retained) {
+  for (const { message: id, clientId, username } of state.retained) {
     const kept = held(message(id))
-    if (kept !== undefined) broker.retained.restore(kept)
+    const source = clientId === undefined ? undefined : { clientId, username, rights: undefined }
+    if (kept !== undefined) broker.retained.restore(kept, source)
   }
   for (const { session, at, delay, message: id } of state.wills) {
     const owner = sessions.get(session)

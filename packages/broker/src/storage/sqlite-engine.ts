@@ -17,7 +17,7 @@ import type {
   WillRecord,
 } from './records.ts'
 import { readState } from './sqlite-reader.ts'
-import { prepareSchema } from './sqlite-schema.ts'
+import { hasSources, prepareSchema, SOURCES } from './sqlite-schema.ts'
 
 export const DATABASE_FILE = 'broker.db'
 /** Number of the last commit, beside the database: tells when the database has lost some. */
@@ -46,6 +46,10 @@ export class SqliteEngine implements StorageEngine, RecordSink {
   private readonly db: DatabaseSync
   private readonly marker: number
   private readonly statements: Statements
+  /** Undefined: the file has none. */
+  private sources: ReturnType<typeof prepareSources> | undefined
+  /** The table of sources may have been made by what was taken back. */
+  private hasRolledBack = false
   private commits: number
   // Messages and references of the transaction under way.
   private readonly newMessages = new Map<number, MessageRecord>()
@@ -64,6 +68,7 @@ export class SqliteEngine implements StorageEngine, RecordSink {
       this.marker = openSync(marker, existsSync(marker) ? 'r+' : 'w+')
       this.commits = Number(this.db.prepare("SELECT value FROM meta WHERE key = 'commit'").get()?.['value'])
       this.statements = prepareStatements(this.db)
+      this.sources = hasSources(this.db) ? prepareSources(this.db) : undefined
     } catch (error) {
       this.db.close()
       throw storageError(error)
@@ -101,6 +106,8 @@ export class SqliteEngine implements StorageEngine, RecordSink {
     this.deadReferences = []
     let bytes = 0
     try {
+      if (this.hasRolledBack) this.sources = hasSources(db) ? prepareSources(db) : undefined
+      this.hasRolledBack = false
       db.exec('BEGIN IMMEDIATE')
       for (const batch of batches) {
         applyBatch(batch, this)
@@ -111,6 +118,7 @@ export class SqliteEngine implements StorageEngine, RecordSink {
       db.exec('COMMIT')
     } catch (error) {
       if (db.isOpen && db.isTransaction) db.exec('ROLLBACK')
+      this.hasRolledBack = true
       throw storageError(error)
     }
     // They point into the batches, whose memory is used again.
@@ -216,12 +224,17 @@ export class SqliteEngine implements StorageEngine, RecordSink {
     this.statements.deleteInbound.run(session, packetId)
   }
 
-  putRetained({ topic, message }: RetainedRecord): void {
+  putRetained({ topic, message, clientId, username }: RetainedRecord): void {
     this.statements.putRetained.run(topic, message, checksum(topic, message))
+    if (clientId === undefined) return void this.sources?.remove.run(topic)
+    this.sources ??= prepareSources(this.db)
+    const name = username ?? null
+    this.sources.put.run(topic, message, clientId, name, checksum(topic, message, clientId, name))
   }
 
   deleteRetained(topic: string): void {
     this.statements.deleteRetained.run(topic)
+    this.sources?.remove.run(topic)
   }
 
   putWill({ session, at, delay, message }: WillRecord): void {
@@ -275,6 +288,15 @@ function deleteRuns(statement: StatementSync, ids: number[]): void {
     }
     statement.run(first, last)
     first = last = id ?? 0
+  }
+}
+
+/** Who published what; the table is made with the first of them. */
+function prepareSources(db: DatabaseSync) {
+  db.exec(SOURCES)
+  return {
+    put: db.prepare('INSERT OR REPLACE INTO sources VALUES (?, ?, ?, ?, ?)'),
+    remove: db.prepare('DELETE FROM sources WHERE topic = ?'),
   }
 }
 

@@ -11,6 +11,7 @@ import type {
   SubscriptionRecord,
   WillRecord,
 } from './records.ts'
+import { hasSources } from './sqlite-schema.ts'
 
 type Row = (number | string | null | Uint8Array)[]
 
@@ -53,10 +54,13 @@ export function readState(db: DatabaseSync): StoredState {
     const received = inboundOf(row)
     return received !== undefined && belongs(received.session, received.message) && push(inbound, received)
   })
+  const sources = readSources(db, damage)
   const retained: RetainedRecord[] = []
   each(db, 'retained', 'topic', damage, (row) => {
     const kept = retainedOf(row)
-    return kept !== undefined && messages.has(kept.message) && push(retained, kept)
+    if (kept === undefined || !messages.has(kept.message)) return false
+    const source = sources.get(kept.topic)
+    return push(retained, source?.message === kept.message ? source : kept)
   })
   const wills: WillRecord[] = []
   each(db, 'wills', 'session', damage, (row) => {
@@ -202,6 +206,19 @@ function inboundOf(row: Row): InboundRecord | undefined {
 function retainedOf(row: Row): RetainedRecord | undefined {
   const [topic, message, sum] = row as [string, number, number]
   return checksum(topic, message) === sum ? { topic, message } : undefined
+}
+
+/** Retained messages of which it is known who published them, by topic. */
+function readSources(db: DatabaseSync, damage: string[]): Map<string, RetainedRecord> {
+  const sources = new Map<string, RetainedRecord>()
+  if (!hasSources(db)) return sources
+  each(db, 'sources', 'topic', damage, (row) => {
+    const [topic, message, clientId, username, sum] = row as [string, number, string, string | null, number]
+    if (checksum(topic, message, clientId, username) !== sum) return false
+    sources.set(topic, { topic, message, clientId, ...(username !== null && { username }) })
+    return true
+  })
+  return sources
 }
 
 function willOf(row: Row): WillRecord | undefined {

@@ -21,6 +21,19 @@ const TABLES = `
   INSERT INTO meta VALUES ('format', ${FORMAT}), ('commit', 0);
 `
 
+/** Who published what is retained, made when somebody first asks for it: a version that does not know it goes on
+ *  without. A row whose message is no longer the topic's is one of those that it left. */
+export const SOURCES = `
+  CREATE TABLE IF NOT EXISTS sources (topic TEXT PRIMARY KEY, message INTEGER, client TEXT, username TEXT, sum INTEGER)
+    WITHOUT ROWID`
+
+/** Says whether the file has the table of sources. */
+export function hasSources(db: DatabaseSync): boolean {
+  return (
+    db.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'sources'").get() !== undefined
+  )
+}
+
 /** Steps from one format to the next, by the format they start from. */
 const MIGRATIONS: Readonly<Record<number, (db: DatabaseSync) => void>> = { 1: from1, 2: from2 }
 

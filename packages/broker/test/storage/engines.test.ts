@@ -119,6 +119,18 @@ const RECORDS: readonly [
     'retained',
   ],
   [
+    'a retained message, and who published it',
+    (s) => s.putRetained({ topic: 'a/ß', message: 9, clientId: 'ä', username: '' }),
+    (s) => s.deleteRetained('a/ß'),
+    'retained',
+  ],
+  [
+    'a retained message of a client without a user name',
+    (s) => s.putRetained({ topic: 'a/ß', message: 9, clientId: 'c' }),
+    (s) => s.deleteRetained('a/ß'),
+    'retained',
+  ],
+  [
     'a will',
     (s) => s.putWill({ session: 9, at: 1.7e12, delay: 60, message: 9 }),
     (s) => s.deleteWill(9),
@@ -234,6 +246,19 @@ describe.each(kinds())('$name engine', (kind) => {
     expect(engine.load().retained).toMatchObject([{ topic: 'y' }])
     engine.close()
   })
+
+  test('a batch that is taken back takes the table of sources with it', () => {
+    const engine = kind.open()
+    engine.commit([ground])
+    if (kind.name === 'memory') return engine.close()
+    const sourced = batchOf((s) => s.putRetained({ topic: 'x', message: 9, clientId: 'c' }))
+    expect(() => engine.commit([sourced, Uint8Array.of(99)])).toThrow(/unknown kind 99/)
+    engine.commit([batchOf((s) => s.putRetained({ topic: 'y', message: 9 }))])
+    expect(engine.load().retained).toEqual([{ topic: 'y', message: 9 }])
+    engine.commit([sourced])
+    expect(engine.load().retained).toContainEqual({ topic: 'x', message: 9, clientId: 'c' })
+    engine.close()
+  })
 })
 
 const small = fc.integer({ min: 1, max: 6 })
@@ -294,6 +319,16 @@ const action: fc.Arbitrary<(sink: RecordSink) => void> = fc.oneof(
     ([n, of]) =>
       (s: RecordSink) =>
         s.putRetained({ topic: `t/${n}`, message: of }),
+  ),
+  fc.tuple(small, small).map(
+    ([n, of]) =>
+      (s: RecordSink) =>
+        s.putRetained({
+          topic: `t/${n}`,
+          message: of,
+          clientId: `c${n}`,
+          ...(of > 3 && { username: `u${of}` }),
+        }),
   ),
   small.map((n) => (s: RecordSink) => s.deleteRetained(`t/${n}`)),
   fc.tuple(small, small).map(
