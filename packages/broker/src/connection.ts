@@ -9,6 +9,7 @@ import {
 } from '@pipit/protocol'
 import type { Access } from './auth/access.ts'
 import type { Broker } from './broker.ts'
+import { handlePlainPuback } from './handlers/acknowledgements.ts'
 import type { Authentication } from './handlers/auth.ts'
 import { handlePacket } from './handlers/dispatch.ts'
 import { checkFirstByte, checkFrame, endForFault } from './handlers/faults.ts'
@@ -70,6 +71,8 @@ export class Connection extends Sender implements StreamOwner {
   publishesReceived = 0
   publishBytesReceived = 0
   bytesReceived = 0
+  /** Its client has acknowledged something: what waits is looked at once the whole chunk is handled. */
+  hasRoom = false
   private topicTable: TopicTable | undefined = undefined
   private mountedTable: TopicTable | undefined = undefined
   /** Not read from until its answers have gone out: it sends and does not receive. */
@@ -168,7 +171,7 @@ export class Connection extends Sender implements StreamOwner {
   /** Goes on with what waits for this client. */
   protected override pump(): void {
     const { session, broker } = this
-    this.pumpAgain = false
+    this.pumpAgain = this.hasRoom = false
     if (session?.connection !== this) return
     session.pump(broker.now())
     broker.retained.pump(this)
@@ -191,14 +194,17 @@ export class Connection extends Sender implements StreamOwner {
         this.packetsReceived++
         const first = frames.bytes[frames.start]!
         if (first >> 4 === 3 && this.session !== undefined) handlePublish(this, first)
-        else {
+        else if (first !== 0x40 || this.session === undefined || !handlePlainPuback(this, this.session)) {
           checkFrame(this, first)
           if (keepsBytes(first)) frames.own()
           if (!this.closed) handlePacket(this, this.decode(first))
         }
-        if (this.suspended !== undefined) return
+        if (this.suspended !== undefined) break
       }
-      if (frames.midPacket && !this.closed) checkFirstByte(this, frames.begun)
+      if (this.hasRoom && !this.closed) this.pump()
+      if (frames.midPacket && this.suspended === undefined && !this.closed) {
+        checkFirstByte(this, frames.begun)
+      }
     } catch (error) {
       this.fail(error)
     }

@@ -3,11 +3,26 @@ import type { Connection } from '../connection.ts'
 import type { Delivery } from '../routing/delivery.ts'
 import type { Session } from '../sessions/session.ts'
 
+/** Takes the PUBACK in the current frame by its bytes when it is one of success and nothing besides.
+ *  @returns false when it has to be decoded */
+export function handlePlainPuback(connection: Connection, session: Session): boolean {
+  const { bytes, bodyStart, end } = connection.frames
+  if (end - bodyStart !== 2) return false
+  const packetId = (bytes[bodyStart]! << 8) | bytes[bodyStart + 1]!
+  if (packetId === 0) return false
+  acknowledged(connection, session, packetId, true)
+  return true
+}
+
 /** @see MQTT 5.0, 4.3.2 */
 export function handlePuback(connection: Connection, session: Session, packet: Puback): void {
-  const delivery = session.outbound.puback(packet.packetId)
+  acknowledged(connection, session, packet.packetId, packet.reasonCode < 0x80)
+}
+
+function acknowledged(connection: Connection, session: Session, packetId: number, isTaken: boolean): void {
+  const delivery = session.outbound.puback(packetId)
   if (delivery === undefined) return
-  if (packet.reasonCode < 0x80) connection.broker.delivered(connection, delivery)
+  if (isTaken) connection.broker.delivered(connection, delivery)
   settled(connection, session, delivery)
 }
 
@@ -53,6 +68,5 @@ export function handlePubcomp(connection: Connection, session: Session, packet: 
 
 function settled(connection: Connection, session: Session, delivery: Delivery): void {
   session.acknowledged(delivery)
-  if (session.waits) session.pump(connection.broker.now())
-  connection.broker.retained.pump(connection)
+  connection.hasRoom = true
 }

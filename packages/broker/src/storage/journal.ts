@@ -53,6 +53,12 @@ const EARLY_POST_GATED = 8192
 const EARLY_POST_BYTES = 524288
 /** Nor when it holds on to so many, most of them settled. */
 const MOST_HELD = 32768
+/** What nobody waits for (that a receiver has a message, or has been sent it) is written within so many milliseconds:
+ *  most of it is settled by then, and it is one commit and not one a turn (bench/storage drain, bench/broker offline).
+ *  A crash in that time costs no more than one just before: what was acknowledged last is sent again. */
+const LAZY_MS = 20
+/** Or once so much of it has gathered. */
+const MOST_LAZY = 16384
 /** What has waited for one batch is sent in turns of so many: a millisecond of work. */
 const RELEASED_A_TURN = 8192
 /** Messages of an ended session's queue that are settled in one turn: a millisecond of work. What a crash leaves of
@@ -91,6 +97,10 @@ export class Journal implements BatchEvents {
   private readonly inFlight: number[] = []
   private firstMessage: number
   private firstReference: number
+  /** What is older, and has changed since the last batch. */
+  private changed: Change[] = []
+  private readonly goneMessages = new Run()
+  private readonly goneReferences = new Run()
   /** How many of both are not settled. */
   private unwritten = 0
   private unwrittenBytes = 0
@@ -216,7 +226,7 @@ export class Journal implements BatchEvents {
     )
     this.held = waiting.concat(this.held)
     // What takes back is written in one with what it takes back.
-    if (this.batch.count > 0 || this.unwritten > 0) this.postThisTurn()
+    if (!this.isEmpty) this.postThisTurn()
   }
 
   /** Settles when all records are written, or cannot be. */
@@ -229,12 +239,22 @@ export class Journal implements BatchEvents {
 
   /** Batch that the newest record is in. An empty batch stands for the one before it, which may be on its way. */
   private get last(): number {
-    return this.batch.count > 0 || this.unwritten > 0 ? this.current : this.current - 1
+    return this.isEmpty ? this.current - 1 : this.current
+  }
+
+  /** Says whether the batch under way has nothing in it. */
+  private get isEmpty(): boolean {
+    return this.batch.count === 0 && this.unwritten === 0 && !this.hasLazy
+  }
+
+  private get hasLazy(): boolean {
+    return this.changed.length > 0 || this.goneReferences.size > 0 || this.goneMessages.size > 0
   }
 
   private hold(held: Held): void {
     this.held.push(held)
-    if (this.intervalMs > 0) this.postThisTurn()
+    // What it waits for may itself be in no haste.
+    if (held.batch === this.current) this.postThisTurn()
   }
 
   /** Tells a publisher of 5.0 that its message is not safe. Another one's simply is not acknowledged yet. */
@@ -333,10 +353,10 @@ export class Journal implements BatchEvents {
   state(delivery: Delivery, state: number, packetId: number): void {
     const { reference } = delivery
     if (reference === 0) return
-    this.record()
     const index = reference - this.firstReference
-    if (index < 0) return this.batch.updateReference(reference, state, packetId)
-    this.inFlight[index] = state + 4 * packetId
+    if (index < 0) this.changed.push({ delivery, reference, state, packetId })
+    else this.inFlight[index] = state + 4 * packetId
+    this.recordLazily()
   }
 
   /** A message is acknowledged, dropped or expired: this session needs it no more. */
@@ -350,8 +370,11 @@ export class Journal implements BatchEvents {
       this.unwritten--
       this.records++
     } else {
-      this.record()
-      this.batch.deleteReference(reference)
+      if (!this.goneReferences.add(reference)) {
+        this.goneReferences.giveTo((first, last) => this.batch.deleteReference(first, last))
+        this.goneReferences.add(reference)
+      }
+      this.recordLazily()
     }
     this.free(delivery.message)
   }
@@ -445,9 +468,19 @@ export class Journal implements BatchEvents {
       this.unwrittenBytes -= message.size
       this.records++
     } else {
-      this.record()
-      this.batch.deleteMessage(id)
+      if (!this.goneMessages.add(id)) {
+        this.goneMessages.giveTo((first, last) => this.batch.deleteMessage(first, last))
+        this.goneMessages.add(id)
+      }
+      this.recordLazily()
     }
+  }
+
+  /** For what nobody waits for. */
+  private recordLazily(): void {
+    this.records++
+    if (this.intervalMs > 0 || this.changed.length >= MOST_LAZY) this.record()
+    else this.timer ??= setTimeout(this.post, LAZY_MS)
   }
 
   private record(): void {
@@ -512,10 +545,49 @@ export class Journal implements BatchEvents {
         })
       }
     }
+    this.encodeLazy()
     messages.length = references.length = this.referring.length = this.inFlight.length = 0
     this.firstMessage = this.nextMessage
     this.firstReference = this.nextReference
     this.unwritten = this.unwrittenBytes = 0
+  }
+
+  private encodeLazy(): void {
+    const { batch, changed } = this
+    for (const { delivery, reference, state, packetId } of changed) {
+      if (delivery.reference === reference) batch.updateReference(reference, state, packetId)
+    }
+    this.changed = []
+    this.goneReferences.giveTo((first, last) => batch.deleteReference(first, last))
+    this.goneMessages.giveTo((first, last) => batch.deleteMessage(first, last))
+  }
+}
+
+/** A change of what is in a batch already. */
+interface Change {
+  readonly delivery: Delivery
+  /** What it was then: once another it is settled. */
+  readonly reference: number
+  readonly state: number
+  readonly packetId: number
+}
+
+/** Identifiers that follow each other: acknowledgements come nearly in order. */
+class Run {
+  size = 0
+  private first = 0
+
+  /** False when it does not follow: give the run away first. */
+  add(id: number): boolean {
+    if (this.size === 0) this.first = id
+    else if (id !== this.first + this.size) return false
+    this.size++
+    return true
+  }
+
+  giveTo(take: (first: number, last: number) => void): void {
+    if (this.size > 0) take(this.first, this.first + this.size - 1)
+    this.size = 0
   }
 }
 

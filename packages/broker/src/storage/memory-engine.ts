@@ -49,8 +49,8 @@ export class MemoryEngine implements StorageEngine, RecordSink {
     this.messages.set(record.id, { ...record, frame: record.frame.slice() })
   }
 
-  deleteMessage(id: number): void {
-    this.messages.delete(id)
+  deleteMessage(id: number, last = id): void {
+    for (let each = id; each <= last; each++) this.messages.delete(each)
   }
 
   putReference(record: ReferenceRecord): void {
@@ -62,8 +62,8 @@ export class MemoryEngine implements StorageEngine, RecordSink {
     if (known !== undefined) this.references.set(id, { ...known, state, packetId })
   }
 
-  deleteReference(id: number): void {
-    this.references.delete(id)
+  deleteReference(id: number, last = id): void {
+    for (let each = id; each <= last; each++) this.references.delete(each)
   }
 
   putSession(record: SessionRecord): void {

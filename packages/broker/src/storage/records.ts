@@ -115,10 +115,12 @@ export interface StoredState {
 /** Applies records: the two engines, and whatever copies a store. */
 export interface RecordSink {
   putMessage(record: MessageRecord): void
-  deleteMessage(id: number): void
+  /** Deletes a message, or all from `id` to `last`. */
+  deleteMessage(id: number, last?: number): void
   putReference(record: ReferenceRecord): void
   updateReference(id: number, state: number, packetId: number): void
-  deleteReference(id: number): void
+  /** Deletes a reference, or all from `id` to `last`. */
+  deleteReference(id: number, last?: number): void
   putSession(record: SessionRecord): void
   deleteSession(id: number): void
   putSubscription(record: SubscriptionRecord): void

@@ -54,8 +54,10 @@ export class SqliteEngine implements StorageEngine, RecordSink {
   // Messages and references of the transaction under way.
   private readonly newMessages = new Map<number, MessageRecord>()
   private readonly newReferences = new Map<number, ReferenceRecord>()
-  private deadMessages: number[] = []
-  private deadReferences: number[] = []
+  /** State and Packet Identifier of older references: state + 4 * identifier. */
+  private readonly inFlight = new Map<number, number>()
+  private deadMessages: Run[] = []
+  private deadReferences: Run[] = []
   private logBytes = 0
 
   /** @throws StorageError LOCKED, NEWER_FORMAT, DAMAGED… */
@@ -102,6 +104,7 @@ export class SqliteEngine implements StorageEngine, RecordSink {
     const { db } = this
     this.newMessages.clear()
     this.newReferences.clear()
+    this.inFlight.clear()
     this.deadMessages = []
     this.deadReferences = []
     let bytes = 0
@@ -175,10 +178,10 @@ export class SqliteEngine implements StorageEngine, RecordSink {
     this.newMessages.set(record.id, record)
   }
 
-  deleteMessage(id: number): void {
+  deleteMessage(id: number, last = id): void {
     // On the disk too: a commit that failed, and is tried again with more behind it, may have got there.
-    this.newMessages.delete(id)
-    this.deadMessages.push(id)
+    forget(this.newMessages, id, last)
+    this.deadMessages.push({ first: id, last })
   }
 
   putReference(record: ReferenceRecord): void {
@@ -188,12 +191,13 @@ export class SqliteEngine implements StorageEngine, RecordSink {
   updateReference(id: number, state: number, packetId: number): void {
     const known = this.newReferences.get(id)
     if (known !== undefined) this.newReferences.set(id, { ...known, state, packetId })
-    else this.statements.setInflight.run(packInflight(id, state, packetId), id)
+    else this.inFlight.set(id, state + 4 * packetId)
   }
 
-  deleteReference(id: number): void {
-    this.newReferences.delete(id)
-    this.deadReferences.push(id)
+  deleteReference(id: number, last = id): void {
+    forget(this.newReferences, id, last)
+    forget(this.inFlight, id, last)
+    this.deadReferences.push({ first: id, last })
   }
 
   putSession(record: SessionRecord): void {
@@ -246,9 +250,10 @@ export class SqliteEngine implements StorageEngine, RecordSink {
   }
 
   private writeLog(): void {
-    const { putMessage, putReference, deleteMessages, deleteReferences } = this.statements
+    const { putMessage, putReference, setInflight, deleteMessages, deleteReferences } = this.statements
     deleteRuns(deleteReferences, this.deadReferences)
     deleteRuns(deleteMessages, this.deadMessages)
+    for (const [id, each] of this.inFlight) setInflight.run(packInflight(id, each & 3, each >> 2), id)
     for (const { id, version, qos, retain, expiresAt, frame } of this.newMessages.values()) {
       const flags = version | (qos << 3) | (retain ? 32 : 0)
       putMessage.run(id, flags, expiresAt, frame, checkMessage(id, flags, expiresAt, frame))
@@ -274,21 +279,29 @@ export class SqliteEngine implements StorageEngine, RecordSink {
   }
 }
 
-/** Acknowledgements come nearly in order, so what they free are runs of identifiers. */
-function deleteRuns(statement: StatementSync, ids: number[]): void {
-  if (ids.length === 0) return
-  ids.sort((a, b) => a - b)
-  let first = ids[0]!
-  let last = first
-  for (let i = 1; i <= ids.length; i++) {
-    const id = ids[i]
-    if (id === last + 1 || id === last) {
-      last = id
-      continue
+interface Run {
+  readonly first: number
+  readonly last: number
+}
+
+/** What a batch says is gone is a run of identifiers, and what runs of many batches say joins up again. */
+function deleteRuns(statement: StatementSync, runs: Run[]): void {
+  if (runs.length === 0) return
+  runs.sort((a, b) => a.first - b.first)
+  let { first, last } = runs[0]!
+  for (const run of runs) {
+    if (run.first > last + 1) {
+      statement.run(first, last)
+      first = run.first
     }
-    statement.run(first, last)
-    first = last = id ?? 0
+    last = Math.max(last, run.last)
   }
+  statement.run(first, last)
+}
+
+function forget(records: Map<number, unknown>, first: number, last: number): void {
+  if (records.size === 0) return
+  for (let id = first; id <= last; id++) records.delete(id)
 }
 
 /** Who published what; the table is made with the first of them. */
