@@ -33,8 +33,8 @@ function openQueue(queue: string, log: EngineOptions['log']): Engine {
 function openDatabase(address: string, log: EngineOptions['log']): PostgresLog {
   const scheme = schemeOf(address)
   if (scheme === 'postgres' || scheme === 'postgresql') return new PostgresLog({ address, log })
-  const what = scheme === undefined ? 'it' : `${scheme}://`
-  throw new TypeError(`${what} is no database that is known; give postgres://user:password@host:5432/name`)
+  const what = scheme === undefined ? 'this' : `${scheme}://`
+  throw new TypeError(`database: ${what} is none that is known; give postgres://user:password@host:5432/name`)
 }
 
 function schemeOf(address: string): string | undefined {

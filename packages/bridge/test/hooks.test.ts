@@ -38,7 +38,11 @@ describe('webhooks', () => {
       ids[path] = response.json().id
       if (path === '/good') secret = response.json().secret
     }
-    const worker = new Worker({ engine, broker: { url }, hooks: { maximumAttempts: 3, firstRetryMs: 20 } })
+    const worker = new Worker({
+      engine,
+      broker: { url },
+      hooks: { maximumAttempts: 3, firstRetryMs: 20, inside: true },
+    })
     worker.start()
     onTestFinished(() => worker.stop())
     for (const text of ['one', 'two', 'three']) await store('a/b', text)
@@ -71,6 +75,60 @@ describe('webhooks', () => {
     for (const url of ['ftp://x/', 'x', 'file:///etc/passwd']) {
       const response = await api.inject({ method: 'POST', url: '/v1/hooks', payload: { filter: 'a', url } })
       expect([response.statusCode, response.json().errors[0].field]).toEqual([400, '/url'])
+    }
+  })
+
+  test('reach nothing inside, by whatever name, unless the worker lets them', async () => {
+    const { url } = await newBroker()
+    const engine = newEngine()
+    const store = await newLog(engine)
+    let asked = 0
+    const receiver = createServer((_, response) => {
+      asked++
+      response.writeHead(302, { location: '/elsewhere' }).end()
+    }).listen(0, '127.0.0.1')
+    await once(receiver, 'listening')
+    onTestFinished(() => void receiver.close())
+    const { port } = receiver.address() as { port: number }
+    const api = await createApi({ engine })
+    onTestFinished(() => api.close())
+    const worker = new Worker({ engine, broker: { url }, hooks: { maximumAttempts: 1 } })
+    worker.start()
+    onTestFinished(() => worker.stop())
+    const reasonFor = async (host: string): Promise<string> => {
+      const payload = { filter: 'a', url: `http://${host}:${port}/` }
+      const { id } = (await api.inject({ method: 'POST', url: '/v1/hooks', payload })).json()
+      await store('a', 'x')
+      return until(async () => {
+        const dead = await api.inject({ url: `/v1/hooks/${id}/dead-letters` })
+        return dead.json().deadLetters[0]?.reason
+      })
+    }
+    for (const host of ['127.0.0.1', 'localhost', '[::ffff:127.0.0.1]', '0']) {
+      expect(await reasonFor(host), host).toContain('is inside, where webhooks may not reach')
+    }
+    expect(asked).toBe(0)
+    await worker.stop()
+    const other = new Worker({ engine, broker: { url }, hooks: { maximumAttempts: 1, inside: true } })
+    other.start()
+    onTestFinished(() => other.stop())
+    // Where it would send us is not gone to.
+    expect(await reasonFor('localhost')).toBe('the answer was 302')
+  })
+
+  test('for addresses inside are refused at once where there are keys', async () => {
+    const keys = [{ name: 'k', key: 'k', publish: [], subscribe: ['#'] }]
+    const headers = { 'x-api-key': 'k' }
+    const payload = { filter: 'a', url: 'http://169.254.169.254/latest' }
+    for (const [hooksInside, status] of [
+      [undefined, 400],
+      [true, 201],
+    ] as const) {
+      const api = await createApi({ engine: newEngine(), keys, hooksInside })
+      onTestFinished(() => api.close())
+      const response = await api.inject({ method: 'POST', url: '/v1/hooks', payload, headers })
+      expect(response.statusCode).toBe(status)
+      if (status === 400) expect(response.json().errors[0].field).toBe('/url')
     }
   })
 })

@@ -286,7 +286,7 @@ describe.skipIf(!hasPostgres)('with PostgreSQL', () => {
       const client = await newClient()
       await client.query(`UPDATE ${query.slice(7)}.layout SET version = 99`)
       await expect(newLog(query).messages.end()).rejects.toMatchObject({
-        code: 'ENGINE_UNAVAILABLE',
+        code: 'ENGINE_UNSUITABLE',
         message: expect.stringMatching(/layout 99; this program knows up to \d+: use a newer one/),
       })
     })
@@ -324,10 +324,10 @@ describe.skipIf(!hasPostgres)('with PostgreSQL', () => {
         const address = `postgres://user:${wrong}@127.0.0.1:1/name`
         const make = (): Engine => openEngine({ queue: join(folder, 'x.db'), database: address })
         expect(make, wrong).toThrow(TypeError)
-        expect(make, wrong).toThrow(/^(?!.*s3c)the address is not right; it takes postgres:/)
+        expect(make, wrong).toThrow(/^(?!.*s3c)database: the address is not right; it takes postgres:/)
       }
       expect(() => openEngine({ queue: 'x', database: 'mysql://u:s3cret@h/d' })).toThrow(
-        /^(?!.*s3c)mysql:\/\/ is no database/,
+        /^(?!.*s3c)database: mysql:\/\/ is none/,
       )
       expect(() => new PostgresLog({ address: server.address('schema=X;') })).toThrow('schema is no name')
       const refused = new PostgresLog({ address: 'postgres://user:s3c%40ret@127.0.0.1:1/name' })

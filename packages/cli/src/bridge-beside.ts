@@ -38,10 +38,16 @@ export async function bridgeBeside(options: BesideOptions): Promise<() => Promis
   }
   const parts = [
     child('api', [...shared, '--bind', HOST, '--port', String(port)], ready),
-    child('worker', shared, () => undefined),
+    child('worker', isOpen() ? [...shared, '--hooks-inside'] : shared, () => undefined),
   ]
   const supervisor = new Supervisor(parts, (line) => note(`bridge: ${line}`))
   return () => supervisor.stop()
+}
+
+/** Nobody has said who may use the API, or where webhooks may go. */
+function isOpen(): boolean {
+  const said = ['PIPIT_KEYS', 'PIPIT_JWT_SECRET', 'PIPIT_JWT_JWKS', 'PIPIT_HOOKS_INSIDE']
+  return said.every((name) => process.env[name] === undefined)
 }
 
 function isFree(port: number): Promise<boolean> {

@@ -11,6 +11,8 @@ import { readNamedFile } from './named-file.ts'
 export interface SharedGiven {
   readonly data: string
   readonly queue?: string
+  readonly database?: string
+  readonly hooksInside?: boolean
   readonly broker: string
   readonly username?: string
   readonly pw?: string
@@ -51,6 +53,14 @@ export function addSharedOptions(command: Command): Command {
     .option(
       '--queue <where>',
       'the queue: a file (default: bridge/bridge.db in the data folder), or redis://host:6379 of Redis 7 or Valkey; a password goes into PIPIT_QUEUE',
+    )
+    .option(
+      '--database <address>',
+      'keep messages and webhooks there: postgres://host:5432/name (default: with the queue); a password goes into PIPIT_DATABASE',
+    )
+    .option(
+      '--hooks-inside',
+      'webhooks may reach this machine and private networks (default: no; with "up", when it has neither keys nor JWTs, yes)',
     )
     .option(
       '--broker <url>',
@@ -146,6 +156,7 @@ export function argumentsFor(given: Command, other: Command): string[] {
     // Those of the environment are there for the other as well, and passwords stay out of the list of processes.
     if (!known.has(name) || source !== 'cli' || option.long === undefined) return []
     const value: unknown = given.getOptionValue(name)
+    if (option.isBoolean()) return value === true ? [option.long] : []
     return (Array.isArray(value) ? value : [value]).flatMap((each) => [option.long ?? '', String(each)])
   })
 }

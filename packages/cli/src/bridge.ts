@@ -52,7 +52,8 @@ function api(): Command {
     const ended = untilEnd()
     const access = apiAccess(given)
     const engine = await open(given, say('api'))
-    const app = await createApi({ engine, broker: brokerOf(given), ...access, log: say('api') })
+    const { hooksInside } = given
+    const app = await createApi({ engine, broker: brokerOf(given), ...access, hooksInside, log: say('api') })
     const address = await app.listen({ host: given.bind, port: given.port }).catch((error: unknown) => {
       throw listenFault(error, given)
     })
@@ -71,7 +72,7 @@ function worker(): Command {
   return withEnvironment(command).action(async (given: WorkerGiven) => {
     const ended = untilEnd()
     const engine = await open(given, say('worker'))
-    const { listen, window, maxAttempts: maximumAttempts, keepMessages } = given
+    const { listen, window, maxAttempts: maximumAttempts, keepMessages, hooksInside = false } = given
     const running = new Worker({
       engine,
       broker: brokerOf(given),
@@ -79,6 +80,7 @@ function worker(): Command {
       window,
       maximumAttempts,
       keep: { messages: keepMessages },
+      hooks: { inside: hooksInside },
       log: say('worker'),
     })
     running.start()
@@ -96,13 +98,15 @@ function up(): Command {
     async (given: ApiGiven & WorkerGiven, self: Command) => {
       const ended = untilSignal()
       // Said here, before two processes say it again and again.
-      apiAccess(given)
+      const { keys, jwt } = apiAccess(given)
       await (await open(given, () => {})).close()
       await tryToListen(given.bind, given.port).catch((error: unknown) => {
         throw listenFault(error, given)
       })
+      const isOpen = keys === undefined && jwt === undefined && given.hooksInside === undefined
+      const forWorker = [...argumentsFor(self, worker()), ...(isOpen ? ['--hooks-inside'] : [])]
       const supervisor = new Supervisor(
-        [child('api', argumentsFor(self, api())), child('worker', argumentsFor(self, worker()))],
+        [child('api', argumentsFor(self, api())), child('worker', forWorker)],
         say('up'),
       )
       await ended
@@ -136,27 +140,32 @@ function untilEnd(): Promise<void> {
 }
 
 /** An engine that cannot be reached now is tried again.
- *  @throws CommandError for an address that is not right, and for a queue that would throw commands away */
+ *  @throws CommandError for an address that is not right, for a queue that would throw commands away, and for a
+ *  database that cannot be used */
 async function open(given: SharedGiven, log: (line: string) => void): Promise<Engine> {
   const engine = opened(given, log)
-  try {
-    await engine.check()
-  } catch (error) {
-    const { message } = error as Error
-    if (error instanceof EngineUnsuitableError) {
-      await engine.close()
-      throw new CommandError(message)
+  const looks = [() => engine.check(), () => engine.messages.end()]
+  for (const look of given.database === undefined ? looks.slice(0, 1) : looks) {
+    try {
+      await look()
+    } catch (error) {
+      const { message } = error as Error
+      if (error instanceof EngineUnsuitableError) {
+        await engine.close()
+        throw new CommandError(message)
+      }
+      log(`${message}; it goes on trying`)
     }
-    log(`${message}; it goes on trying`)
   }
   return engine
 }
 
 function opened(given: SharedGiven, log: (line: string) => void): Engine {
   try {
-    return openEngine({ queue: queueOf(given), log })
+    return openEngine({ queue: queueOf(given), database: given.database, log })
   } catch (error) {
-    throw new CommandError(`--queue: ${(error as Error).message}`)
+    const { message } = error as Error
+    throw new CommandError(message.startsWith('database: ') ? `--${message}` : `--queue: ${message}`)
   }
 }
 

@@ -30,6 +30,9 @@ export interface ApiOptions {
   readonly jwt?: JwtOptions
   /** For each caller whose key has no limit of its own. Default: none. */
   readonly rate?: RateLimit
+  /** Whether webhooks may be for this machine and private networks; their worker has its own say. Default: unless
+   *  there are keys or jwt. */
+  readonly hooksInside?: boolean
   /** Bytes. Default 1048576. */
   readonly bodyLimit?: number
   readonly log?: Log
@@ -49,6 +52,7 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
     counters,
     streams: new Streams(engine),
     broker: new BrokerLink(options.broker),
+    hooksInside: options.hooksInside ?? (options.keys === undefined && options.jwt === undefined),
   }
   const app = fastify({
     bodyLimit: options.bodyLimit ?? 1_048_576,

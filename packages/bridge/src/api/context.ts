@@ -11,6 +11,8 @@ export interface Context {
   readonly counters: Counters
   readonly streams: Streams
   readonly broker: BrokerLink
+  /** Whether webhooks may be for this machine and private networks. */
+  readonly hooksInside: boolean
 }
 
 /** Adds a few routes. */

@@ -17,14 +17,16 @@ export function readAddress(address: string): DatabaseAddress {
   // What stands behind an unwritten / or ? of a password would be shown as the name of a database.
   if (parts === null || `${path}${query}`.includes('@') || !isPort(authority)) {
     throw new TypeError(
-      'the address is not right; it takes postgres://user:password@host:5432/name, with / ? # @ : of a password written as %2F %3F %23 %40 %3A',
+      'database: the address is not right; it takes postgres://user:password@host:5432/name, with / ? # @ : of a password written as %2F %3F %23 %40 %3A',
     )
   }
   const parameters = new URLSearchParams(query)
   const schema = parameters.get('schema') ?? DEFAULT_SCHEMA
   // Also the name of a channel, with a few letters before it.
   if (!/^[a-z_][a-z0-9_]{0,49}$/.test(schema)) {
-    throw new TypeError('schema is no name of a schema; it takes small letters, digits and _, up to 50')
+    throw new TypeError(
+      'database: schema is no name of a schema; it takes small letters, digits and _, up to 50',
+    )
   }
   parameters.delete('schema')
   const rest = parameters.size === 0 ? '' : `?${parameters}`

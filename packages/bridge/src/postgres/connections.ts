@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Client, ClientBase, DatabaseError, Pool } from 'pg'
-import { BridgeError, EngineUnavailableError } from '../errors.ts'
+import { BridgeError, EngineUnavailableError, EngineUnsuitableError } from '../errors.ts'
 import { type DatabaseAddress, readAddress } from './address.ts'
 import { migrate } from './schema.ts'
 import { Sql } from './sql.ts'
@@ -104,11 +104,11 @@ export class Connections {
     try {
       const sql = new Sql(client)
       await this.prepare(client, sql)
-      const value = await work(sql)
       isBroken = false
-      return value
+      return await work(sql)
     } catch (error) {
-      isBroken = !isOfStatement(error)
+      // One that could not be prepared may hold the lock of the migrations.
+      isBroken ||= !isOfStatement(error)
       throw error
     } finally {
       client.release(isBroken)
@@ -149,18 +149,19 @@ export class Connections {
       await this.migrating
     } catch (error) {
       this.migrating = undefined
-      // Whatever it is: this connection may hold the lock that others wait for.
-      throw new Error(messageOf(error), { cause: error })
+      throw error
     }
   }
 
-  /** @throws Error for a database that cannot hold every topic */
+  /** @throws EngineUnsuitableError for a database that cannot hold every topic */
   private async examine(sql: Sql): Promise<void> {
     const row = await sql.get(
       "SELECT current_setting('fsync') AS fsync, current_setting('server_encoding') AS encoding",
     )
     if (row?.['encoding'] !== 'UTF8') {
-      throw new Error(`its encoding is ${row?.['encoding']}; a database for every topic has UTF8`)
+      throw new EngineUnsuitableError(
+        `the database: its encoding is ${row?.['encoding']}; it takes one of UTF8, which holds every topic`,
+      )
     }
     if (row['fsync'] !== 'off' || this.hasWarned) return
     this.hasWarned = true

@@ -1,4 +1,5 @@
 import { numberOf } from '../engine/rows.ts'
+import { EngineUnsuitableError } from '../errors.ts'
 import type { Sql } from './sql.ts'
 
 /** The layout below; a database of a later one is refused. */
@@ -73,15 +74,15 @@ CREATE INDEX dead_letters_of ON dead_letters (hook_id, id);
 
 /** Makes the schema and its tables where there are none; several processes may do so at once. A connection over
  *  which this fails is to be closed: it may hold the lock.
- *  @throws Error for a later layout */
+ *  @throws EngineUnsuitableError for a later layout */
 export async function migrate(sql: Sql, schema: string): Promise<void> {
   if ((await versionOf(sql, schema)) === VERSION) return
   // Not within the transaction: one that had begun before would not know what somebody else has made meanwhile.
   await sql.run('SELECT pg_advisory_lock($1, hashtext($2))', LOCK, schema)
   const version = await versionOf(sql, schema)
   if (version > VERSION) {
-    throw new Error(
-      `its schema ${schema} has layout ${version}; this program knows up to ${VERSION}: use a newer one`,
+    throw new EngineUnsuitableError(
+      `the database: its schema ${schema} has layout ${version}; this program knows up to ${VERSION}: use a newer one`,
     )
   }
   if (version === 0) await create(sql, schema)

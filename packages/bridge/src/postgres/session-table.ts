@@ -1,4 +1,4 @@
-import { freeName, type Holding, isFree } from '../engine/leasing.ts'
+import { freeName } from '../engine/leasing.ts'
 import { bytesOf, numberOf, optional, type Row, textOf } from '../engine/rows.ts'
 import type {
   AcquireOptions,
@@ -144,12 +144,9 @@ function choose(
   all: readonly Row[],
   { now, which = 'any' }: AcquireOptions,
 ): string | undefined {
-  const free = all.find((row) => isFree(holdingOf(row), now))
+  // Whether a process is there says nothing here: it may be one of another machine that has the same name.
+  const free = all.find((row) => row['owner'] === null || numberOf(row['until']) <= now)
   if (free !== undefined) return textOf(free['name'])
   if (which === 'abandoned' || (which === 'single' && all.length > 0)) return undefined
   return freeName(kind, new Set(all.map((row) => textOf(row['name']))))
-}
-
-function holdingOf(row: Row): Holding {
-  return { owner: optional(row['owner'], textOf), until: numberOf(row['until']) }
 }

@@ -6,6 +6,7 @@ import type { Lease } from '../engine/sessions.ts'
 import { messageView } from '../engine/view.ts'
 import { EngineUnavailableError, LeaseLostError } from '../errors.ts'
 import { backoffMs } from './backoff.ts'
+import { Poster } from './poster.ts'
 import { Wake } from './wake.ts'
 
 export interface DispatcherOptions {
@@ -15,6 +16,8 @@ export interface DispatcherOptions {
   readonly maximumAttempts?: number
   /** How long a URL may take to answer. Default 10000. */
   readonly timeoutMs?: number
+  /** Whether URLs may reach this machine and private networks. Default false. */
+  readonly inside?: boolean
   /** The first wait after a failure; it doubles up to 5 minutes. Default 1000. */
   readonly firstRetryMs?: number
 }
@@ -31,9 +34,12 @@ export class Dispatcher {
   private readonly wakes = new Map<string, Wake>()
   private readonly wake = new Wake()
   private readonly life = new AbortController()
+  private readonly poster: Poster
 
   constructor(options: DispatcherOptions) {
-    this.options = { maximumAttempts: 8, timeoutMs: 10_000, firstRetryMs: 1_000, ...options }
+    const { inside = false, maximumAttempts = 8, timeoutMs = 10_000, firstRetryMs = 1_000 } = options
+    this.options = { ...options, inside, maximumAttempts, timeoutMs, firstRetryMs }
+    this.poster = new Poster({ isInsideAllowed: inside, timeoutMs })
   }
 
   /** There may be messages, or hooks. */
@@ -56,6 +62,7 @@ export class Dispatcher {
       await this.wake.wait(LOOK_EVERY_MS)
     }
     await Promise.all(this.runs.values())
+    this.poster.close()
     await engine.sessions.release(lease).catch(() => {})
   }
 
@@ -132,27 +139,15 @@ export class Dispatcher {
   }
 
   /** @returns why it was not taken */
-  private async post(hook: HookState, message: StoredMessage): Promise<string | undefined> {
+  private post(hook: HookState, message: StoredMessage): Promise<string | undefined> {
     const body = JSON.stringify({ hook: hook.id, ...messageView(message) })
     const time = String(Math.floor(Date.now() / 1000))
     const signature = createHmac('sha256', hook.secret).update(`${time}.${body}`).digest('hex')
-    try {
-      const response = await fetch(hook.url, {
-        method: 'POST',
-        body,
-        redirect: 'error',
-        headers: {
-          'content-type': 'application/json',
-          'pipit-message': message.cursor,
-          'pipit-signature': `t=${time},v1=${signature}`,
-        },
-        signal: AbortSignal.any([this.life.signal, AbortSignal.timeout(this.options.timeoutMs)]),
-      })
-      await response.body?.cancel()
-      return response.ok ? undefined : `the answer was ${response.status}`
-    } catch (error) {
-      const { message: said, cause } = error as Error
-      return cause instanceof Error ? `${said}: ${cause.message}` : said
+    const headers = {
+      'content-type': 'application/json',
+      'pipit-message': message.cursor,
+      'pipit-signature': `t=${time},v1=${signature}`,
     }
+    return this.poster.post(hook.url, body, headers, this.life.signal)
   }
 }

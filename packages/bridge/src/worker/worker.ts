@@ -27,7 +27,7 @@ export interface WorkerOptions {
   readonly maximumAttempts?: number
   /** How long a worker that says nothing keeps its sessions. Default 10000. */
   readonly leaseMs?: number
-  readonly hooks?: Pick<DispatcherOptions, 'maximumAttempts' | 'timeoutMs' | 'firstRetryMs'>
+  readonly hooks?: Pick<DispatcherOptions, 'maximumAttempts' | 'timeoutMs' | 'firstRetryMs' | 'inside'>
   readonly keep?: KeepOptions
   readonly log?: Log
 }

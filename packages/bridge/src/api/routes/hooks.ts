@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
 import type { HookState } from '../../engine/hooks.ts'
+import { isInsideHost } from '../../worker/inside.ts'
 import { mayRead } from '../access.ts'
 import type { Routes } from '../context.ts'
 import { checkedFilter } from '../fields.ts'
@@ -10,7 +11,7 @@ import { Problem } from '../problem.ts'
 import { HookBody, IdParams } from '../schemas.ts'
 
 /** Webhooks: where messages of a filter are sent to. */
-export const hookRoutes: Routes = (app, { engine }) => {
+export const hookRoutes: Routes = (app, { engine, hooksInside }) => {
   app.post<{ Body: Static<typeof HookBody> }>(
     '/v1/hooks',
     { schema: { summary: 'Have messages sent to a URL', body: HookBody } },
@@ -24,7 +25,7 @@ export const hookRoutes: Routes = (app, { engine }) => {
       const hook = {
         id: newId(createdAt),
         filter,
-        url: urlOf(body.url),
+        url: urlOf(body.url, hooksInside),
         secret,
         owner: caller.name,
         createdAt,
@@ -87,10 +88,14 @@ function view({ id, filter, url, cursor, failures, nextAt, createdAt }: HookStat
   }
 }
 
-function urlOf(text: string): string {
+function urlOf(text: string, isInsideAllowed: boolean): string {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined || !['http:', 'https:'].includes(url.protocol)) {
     throw Problem.field('/url', 'is no address that begins with http:// or https://')
+  }
+  // What a name stands for is seen when it is connected to.
+  if (!isInsideAllowed && isInsideHost(url.hostname)) {
+    throw Problem.field('/url', 'is an address inside, where webhooks may not reach')
   }
   return url.href
 }
