@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect as connectPlain } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,7 +8,7 @@ import { Broker, type BrokerOptions, type TlsOptions } from '@pipit/broker'
 import { connect, type MqttClient } from '@pipit/client'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { CertAuthority } from '../src/cert-authority.ts'
-import { noMosquittoClients, outcome, Processes } from './processes.ts'
+import { freePort, noMosquitto, noMosquittoClients, outcome, Processes } from './processes.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'pipit-tls-'))
 const other = mkdtempSync(join(tmpdir(), 'pipit-tls-other-'))
@@ -317,6 +317,32 @@ describe.skipIf(noMosquittoClients !== undefined)(`Mosquitto's clients ${noMosqu
       stderr: expect.stringContaining('Connection Refused: not authorised') as string,
     })
   })
+
+  test.skipIf(noMosquitto !== undefined)(
+    'hear of a bad certificate here, where Mosquitto ends the handshake',
+    async () => {
+      const theirs = await freePort()
+      const lines = [
+        // Keys are for their owner only.
+        ...[`listener ${theirs} 127.0.0.1`, 'user root', 'allow_anonymous true', 'require_certificate true'],
+        ...[`cafile ${at('ca.crt')}`, `certfile ${at('server.crt')}`, `keyfile ${at('server.key')}`],
+        `crlfile ${at('ca.crl')}`,
+      ]
+      writeFileSync(at('mosquitto.conf'), `${lines.join('\n')}\n`)
+      await processes.mosquittoWith(at('mosquitto.conf'))
+      const { port } = await start(WITH_CLIENTS)
+      const good = ['--cert', at('sensor_1.crt'), '--key', at('sensor_1.key')]
+      for (const each of [theirs, port]) expect(await run(each, ...CA, ...good)).toMatchObject({ code: 0 })
+      const stranger = join(other, 'stranger')
+      for (const each of [at('old'), at('lost'), stranger]) {
+        const own = [...CA, '--cert', `${each}.crt`, '--key', `${each}.key`, '-V', '5']
+        const there = await run(theirs, ...own)
+        expect(there.code).not.toBe(0)
+        expect(there.stderr).not.toMatch(/not authori[sz]ed/i)
+        expect(await run(port, ...own)).toMatchObject({ code: 135 })
+      }
+    },
+  )
 
   test("do not take a server of another authority, and the broker's log says so", async () => {
     const { port, log } = await start(SERVER)
