@@ -52,6 +52,7 @@ The local end of a link may do everything, whatever the ACL says, as with Mosqui
 - **\`max_inflight_bytes\`** holds as the manual says. Mosquitto 2.0.11 lets more go.
 - **\`queue_qos0_messages true\`**: messages at QoS 0 count for \`max_queued_messages\`, as the manual says. Mosquitto 2.0.11 counts those at QoS 1 and 2 only.
 - **\`memory_limit\`** counts what is held for clients: queued, in flight and retained messages, and outputs that are not taken. Mosquitto counts itself and its connections too. A receiver gets less, and is not disconnected.
+- **\`log_dest syslog\`** goes through the program \`logger\` of util-linux: Node opens no socket of the kind that \`/dev/log\` is. The name there is \`pipit\`, and lines have no time of ours in front.
 - **\`log_type\`** chooses between three levels; the lines are our own.
 - **\`user\`** counts when it is said; Mosquitto becomes \`mosquitto\` by itself when root starts it.
 

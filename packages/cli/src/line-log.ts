@@ -2,29 +2,37 @@ import { createWriteStream, openSync, type WriteStream } from 'node:fs'
 import type { Broker, LogConfiguration, Logger } from '@pipit/broker'
 import { CommandError } from './faults.ts'
 import { strftime } from './strftime.ts'
+import { Syslog } from './syslog.ts'
 
 const LEVELS = ['none', 'error', 'warn', 'info'] as const
 
 /** Of the topics below $SYS/broker/log, as Mosquitto names them. */
 const TOPICS = { error: 'E', warn: 'W', info: 'N' } as const
 
-/** A log of lines for people, as the configuration's `log` says: on stderr, stdout, in a file and on topics. */
+/** A log of lines for people, as the configuration's `log` says: on stderr, stdout, in a file, in
+ *  the system's log and on topics. */
 export class LineLog implements Logger {
   /** Whose topics are used. */
   broker: Broker | undefined = undefined
   private configuration: LogConfiguration
   private file: WriteStream | undefined = undefined
+  private syslog: Syslog | undefined = undefined
 
-  /** @throws CommandError when the file cannot be opened */
+  /** @throws CommandError when the file cannot be opened, or there is no way to the system's log */
   constructor(configuration: LogConfiguration) {
     this.configuration = configuration
+    this.syslog = syslogFor(configuration)
     this.openFile()
   }
 
   /** Takes a new configuration, and opens the file again: who moves it away gets a new one.
-   *  @throws CommandError when the file cannot be opened; then the old one goes on */
+   *  @throws CommandError when the file cannot be opened, or there is no way to the system's log; then all goes on as
+   *  before */
   configure(configuration: LogConfiguration): void {
     const before = this.configuration
+    const isSame =
+      configuration.syslog === before.syslog && configuration.syslogFacility === before.syslogFacility
+    const syslog = isSame ? this.syslog : syslogFor(configuration)
     this.configuration = configuration
     try {
       this.openFile()
@@ -32,6 +40,8 @@ export class LineLog implements Logger {
       this.configuration = before
       throw error
     }
+    if (!isSame) void this.syslog?.close()
+    this.syslog = syslog
   }
 
   info(data: object, message: string): void {
@@ -48,10 +58,12 @@ export class LineLog implements Logger {
     this.write('error', message, err instanceof Error ? `: ${err.message}` : '')
   }
 
-  /** Settles when the file has everything. */
+  /** Settles when the file, and the system's log, have everything. */
   async close(): Promise<void> {
-    const { file } = this
+    const { file, syslog } = this
     this.file = undefined
+    this.syslog = undefined
+    await syslog?.close()
     if (file !== undefined) await new Promise<void>((resolve) => file.end(() => resolve()))
   }
 
@@ -63,6 +75,8 @@ export class LineLog implements Logger {
     if (stderr) process.stderr.write(line)
     if (stdout) process.stdout.write(line)
     this.file?.write(line)
+    // It has times of its own.
+    this.syslog?.write(level, text)
     if (topic) this.broker?.publish(`$SYS/broker/log/${TOPICS[level]}`, text)
   }
 
@@ -93,6 +107,10 @@ export class LineLog implements Logger {
     }
     before?.end()
   }
+}
+
+function syslogFor({ syslog, syslogFacility }: LogConfiguration): Syslog | undefined {
+  return syslog === true ? new Syslog(syslogFacility) : undefined
 }
 
 function opened(path: string): number {

@@ -1,4 +1,6 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,6 +8,9 @@ import { settingsFromYaml } from '@pipit/broker'
 import { connect } from '@pipit/client'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { freePort, noMosquitto, noMosquittoClients, type Outcome, outcome, Processes } from './processes.ts'
+
+const isUtilLinux = /util-linux/.test(spawnSync('logger', ['--version'], { encoding: 'utf8' }).stdout ?? '')
+const noLogger = isUtilLinux ? undefined : "skipped: util-linux's logger is not installed"
 
 const processes = new Processes()
 let folder = ''
@@ -197,6 +202,38 @@ describe.skipIf(noMosquittoClients !== undefined)(
       expect(readFileSync(log, 'utf8')).toMatch(/connected clientId="two"/)
       expect(running.stderr).toBe('')
       expect(() => readFileSync(join(folder, 'pid'))).toThrow(/ENOENT/)
+    })
+
+    test.skipIf(noLogger !== undefined)(`log_dest syslog (${noLogger ?? 'logger installed'})`, async () => {
+      const socket = createSocket('udp4')
+      socket.bind(0, '127.0.0.1')
+      await once(socket, 'listening')
+      const came: string[] = []
+      socket.on('message', (message) => came.push(message.toString()))
+      try {
+        // The system's own log is left alone: the real program, told where else to go.
+        const elsewhere = `--rfc3164 --udp --server 127.0.0.1 --port ${socket.address().port}`
+        mkdirSync(join(folder, 'bin'))
+        const wrapper = write(
+          'bin/logger',
+          `#!/bin/sh\nPATH=${process.env['PATH']} exec logger ${elsewhere} "$@"\n`,
+        )
+        chmodSync(wrapper, 0o755)
+        const port = await freePort()
+        const text = `listener ${port} 127.0.0.1\nallow_anonymous true\nlog_dest syslog\nlog_facility 3\n`
+        const running = processes.pipit(['broker', '-c', write('m.conf', text)], {
+          PIPIT_DATA: undefined,
+          PATH: `${join(folder, 'bin')}:${process.env['PATH']}`,
+        })
+        await running.says(/ready on/)
+        expect(await pub(port, '-i', 'seen')).toBe(0)
+        await running.kill()
+        while (!came.some((line) => /disconnected clientId="seen"/.test(line))) await once(socket, 'message')
+        expect(came[0]).toMatch(/^<157>.* pipit\[\d+\]: connected clientId="seen" from="127/)
+        expect(running.stderr).toBe('')
+      } finally {
+        socket.close()
+      }
     })
 
     test('protocol websockets', async () => {

@@ -55,6 +55,18 @@ export interface LogConfiguration {
   readonly stdout?: boolean
   readonly file?: string
   readonly topic?: boolean
+  readonly syslog?: boolean
+  readonly syslogFacility?:
+    | 'daemon'
+    | 'user'
+    | 'local0'
+    | 'local1'
+    | 'local2'
+    | 'local3'
+    | 'local4'
+    | 'local5'
+    | 'local6'
+    | 'local7'
   readonly timestamp?: boolean
   readonly timestampFormat?: string
   readonly connections?: boolean

@@ -123,6 +123,8 @@ function putLog(document: Record<string, unknown>, broker: Sayings, place: Place
   const level = LEVELS.find(([, names]) => names.some((name) => named.includes(name)))?.[0]
   log['level'] = types.length === 0 ? 'info' : (level ?? 'none')
   for (const said of broker.all('log_dest')) putDestination(log, said, place)
+  const facility = broker.number('log_facility')
+  if (facility !== undefined) log['syslogFacility'] = `local${facility}`
   put(log, 'connections', broker.flag('connection_messages'))
   put(log, 'timestamp', broker.flag('log_timestamp'))
   put(log, 'timestampFormat', broker.text('log_timestamp_format'))
@@ -133,19 +135,18 @@ function putDestination(log: Record<string, unknown>, { value, where }: Said, pl
   const [word = '', ...rest] = String(value).split(/ +/)
   log['stderr'] ??= false
   if (word === 'none') {
-    for (const name of ['stdout', 'file', 'topic']) delete log[name]
+    for (const name of ['stdout', 'file', 'topic', 'syslog']) delete log[name]
     log['stderr'] = false
-  } else if (word === 'stderr' || word === 'stdout' || word === 'topic') log[word] = true
+  } else if (['stderr', 'stdout', 'topic', 'syslog'].includes(word)) log[word] = true
   else if (word === 'file') {
     if (rest.length === 0) place.faults.push(`${where}: log_dest file takes the path of the file`)
     else if (log['file'] !== undefined) place.faults.push(`${where}: log_dest file is said twice`)
     else log['file'] = rest.join(' ')
-  } else if (word === 'syslog' || word === 'dlt') {
-    place.unsupported.push(
-      `${where}: log_dest ${word} is not supported; a file, stdout, stderr and topic are`,
-    )
+  } else if (word === 'dlt') {
+    const why = 'it is the tool of cars; a file, stdout, stderr, syslog and topic are'
+    place.unsupported.push(`${where}: log_dest dlt is not supported: ${why}`)
   } else {
-    const takes = 'it takes none, stdout, stderr, topic, or file and its path'
+    const takes = 'it takes none, stdout, stderr, syslog, topic, or file and its path'
     place.faults.push(`${where}: log_dest is ${word}; ${takes}`)
   }
 }

@@ -219,6 +219,11 @@ allow_zero_length_clientid false
       'log_type error\nlog_type warning\nlog_dest file /a b.log\nlog_dest stdout\n',
       { level: 'warn', file: '/a b.log', stdout: true, stderr: false },
     ],
+    [
+      'log_dest syslog\nlog_facility 5\n',
+      { level: 'info', syslog: true, stderr: false, syslogFacility: 'local5' },
+    ],
+    ['log_dest syslog\nlog_dest none\n', { level: 'info', stderr: false }],
     ['log_type all\nlog_type none\n', { level: 'none' }],
     [
       'log_dest topic\nlog_dest none\nconnection_messages false\n',
@@ -293,12 +298,12 @@ password p p
 
   test('what is not supported is named with its line, and what it is there for', () => {
     const text =
-      'listener 1 ::1\ntls_engine x\nauth_plugin /a.so\nauth_opt_key v\nlog_dest syslog\nqueue_qos0_messages true\ncheck_retain_source false\n'
+      'listener 1 ::1\ntls_engine x\nauth_plugin /a.so\nauth_opt_key v\nlog_dest dlt\nqueue_qos0_messages true\ncheck_retain_source false\n'
     expect(read(text).unsupported).toEqual([
       'm.conf:2: tls_engine is not supported. Keys come from files.',
       'm.conf:3: auth_plugin is not supported. Plugins are machine code for Mosquitto.',
       'm.conf:4: auth_opt_key is not supported. It belongs to a plugin.',
-      'm.conf:5: log_dest syslog is not supported; a file, stdout, stderr and topic are',
+      'm.conf:5: log_dest dlt is not supported: it is the tool of cars; a file, stdout, stderr, syslog and topic are',
     ])
   })
 })
@@ -356,7 +361,7 @@ describe('faults', () => {
     ],
     [
       'log_dest screen\n',
-      'm.conf:1: log_dest is screen; it takes none, stdout, stderr, topic, or file and its path',
+      'm.conf:1: log_dest is screen; it takes none, stdout, stderr, syslog, topic, or file and its path',
     ],
   ])('%j', (text, fault) => {
     expect(faultsOf(text)).toContain(fault)

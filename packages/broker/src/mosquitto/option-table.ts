@@ -57,9 +57,9 @@ const BROKER: readonly Row[] = [
     'log_dest',
     words('none, stdout, stderr, syslog, topic, or file and its path'),
     'stderr',
-    '`log.stderr`, `log.stdout`, `log.file`, `log.topic`. `syslog` and `dlt` are not supported.',
+    '`log.stderr`, `log.stdout`, `log.file`, `log.syslog`, `log.topic`. `dlt`, the tool of cars, is not supported.',
   ],
-  ['log_facility', whole(0, 7), 'daemon', 'There is no log to syslog.', 'unsupported'],
+  ['log_facility', whole(0, 7), 'daemon', '`log.syslogFacility`: `local0` to `local7`.'],
   ['log_timestamp', flag, 'true', '`log.timestamp`.'],
   ['log_timestamp_format', text, 'seconds since 1970', '`log.timestampFormat`.'],
   [
