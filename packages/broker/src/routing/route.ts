@@ -5,6 +5,7 @@ import type { SubscriptionState } from '../sessions/subscription.ts'
 import type { Durability } from '../storage/journal.ts'
 import { FanOut } from './fan-out.ts'
 import type { SharedGroup } from './shared.ts'
+import type { TopicEntry } from './topic-table.ts'
 
 /** From so many receivers on, they share one buffer (bench/broker fan100: 8 is where it pays). */
 const SHARED_FROM = 8
@@ -52,6 +53,8 @@ export class Route {
   others4: Target[] = NO_TARGETS
   others5: Target[] = NO_TARGETS
   groups: SharedGroup[] = NO_GROUPS
+  /** What any client may do here, where all may do the same. */
+  anyones: TopicEntry | undefined = undefined
   readonly topic: string
   /** All receivers that take it as it came. */
   direct4: Connection[] = NO_CONNECTIONS
