@@ -30,9 +30,11 @@ export class Part {
     while (!this.output.includes('\n')) await pause(10)
   }
 
-  /** What it said on stderr, other than that the broker was away. */
+  /** What it said on stderr, other than that the broker or the queue was away. */
   complaints(): string[] {
-    return this.errors.split('\n').filter((line) => line !== '' && !line.endsWith('; it goes on trying'))
+    const away =
+      /; it goes on trying$|the queue on redis:\/\/\S+: (connect ECONNREFUSED|the connection was lost)/
+    return this.errors.split('\n').filter((line) => line !== '' && !away.test(line))
   }
 
   async end(): Promise<void> {

@@ -304,6 +304,41 @@ describe.skipIf(redisPrograms.length === 0).each(programs)('with $name', ({ path
     })
   })
 
+  test('a page gives a few large messages at a time', async () => {
+    const { url } = await newRedis([], path)
+    const engine = newRedisEngine(url)
+    const lease = await acquire(engine, 'listener')
+    const large = { ...message('t'), payload: new Uint8Array(400_000) }
+    await engine.messages.append(
+      lease,
+      Array.from({ length: 12 }, () => large),
+      [],
+    )
+    const counts: number[] = []
+    for (let after = '0', atEnd = false; !atEnd; ) {
+      const page = await engine.messages.read({ filter: '+', after, limit: 100 })
+      counts.push(page.messages.length)
+      after = page.next
+      atEnd = page.atEnd
+    }
+    expect(counts.reduce((sum, n) => sum + n)).toBe(12)
+    expect(Math.max(...counts)).toBeLessThan(12)
+  })
+
+  test('a Redis that has lost all: who held a session before holds it no longer', async () => {
+    const { url, client } = await newRedis([], path)
+    const engine = newRedisEngine(url)
+    const before = await publisher(engine)
+    await client.flushall()
+    const now = await until(async () => {
+      const lease = await publisher(engine)
+      return lease.epoch !== before.epoch && lease
+    })
+    expect(now.session).toBe(before.session)
+    await expect(engine.sessions.write(before, [])).rejects.toMatchObject({ code: 'LEASE_LOST' })
+    await engine.sessions.write(now, [])
+  })
+
   test('the log stays near its bound between two trims, and what went may come again', async () => {
     const { url } = await newRedis([], path)
     const engine = newRedisEngine(url)
@@ -343,6 +378,17 @@ describe.skipIf(redisPrograms.length === 0)('with a Redis Cluster', () => {
       const url = `redis://127.0.0.1:${server.port}?cluster&name=contract-${++names}`
       return async () => new RedisEngine({ url, log: () => {} })
     },
+  })
+
+  test('that was killed is found again when it is back', async () => {
+    const engine = newRedisEngine(`redis://127.0.0.1:${server.port}?cluster&name=killed`)
+    const [one, two] = [command(), command()]
+    await engine.commands.add([one])
+    await server.kill()
+    await expect(engine.commands.add([two])).rejects.toMatchObject(UNAVAILABLE)
+    await server.start()
+    const lease = await until(() => publisher(engine).catch(() => undefined))
+    expect(await all(engine, lease)).toContain(one.id)
   })
 })
 

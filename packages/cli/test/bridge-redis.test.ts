@@ -80,6 +80,29 @@ describe.skipIf(redisPrograms.length === 0)('pipit bridge with its queue on Redi
     expect(await api.kill('SIGTERM')).toBe(0)
   }, 120_000)
 
+  test('speaks TLS to it, and only to who has a certificate that is trusted', async () => {
+    const folder = folderOf(onTestFinished)
+    const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
+    const made = processes.run('openssl', [
+      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'],
+      ...['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-keyout', key, '-out', cert],
+    ])
+    expect(await made.ended).toBe(0)
+    const port = await freePort()
+    const tls = ['--tls-port', String(port), '--tls-auth-clients', 'no', '--tls-ca-cert-file', cert]
+    await redis(...tls, '--tls-cert-file', cert, '--tls-key-file', key)
+    const args = ['bridge', 'api', '--port', '0', '--queue', `rediss://localhost:${port}`]
+    const trusting = processes.pipit(args, { NODE_EXTRA_CA_CERTS: cert })
+    const [, url] = await trusting.says(/ready on (\S+)/)
+    expect((await fetch(`${url}/ready`)).status).toBe(200)
+    expect(trusting.stderr).toBe('')
+    const doubting = processes.pipit(args)
+    await doubting.says(
+      /the queue on rediss:\/\/localhost:\d+\/0: self-signed certificate.*; it goes on/,
+      'stderr',
+    )
+  }, 120_000)
+
   test('waits for a Redis that is not there yet', async () => {
     const port = await freePort()
     const api = processes.pipit(['bridge', 'api', '--port', '0', '--queue', `redis://127.0.0.1:${port}`])

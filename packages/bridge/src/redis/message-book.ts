@@ -9,7 +9,7 @@ import { argumentsOf } from './session-book.ts'
 
 /** Messages looked at for one page: a rare filter does not hold anybody up. */
 const LOOKED_AT = 10_000
-/** Looked at in one call, and the bytes that it gives: others have Redis in between. */
+/** Looked at in one call, and the bytes that it, or a page, gives, about: others have Redis in between. */
 const LOOKED_AT_ONCE = 1_000
 const BYTES_AT_ONCE = 1_048_576
 const TRIM_AT_ONCE = 10_000
@@ -57,7 +57,9 @@ export class MessageBook implements MessageStore {
     let next = Number.parseInt(after, 10)
     let [gap, atEnd] = [false, false]
     const messages: StoredMessage[] = []
-    for (let looked = 0; looked < LOOKED_AT && messages.length < limit && !atEnd; looked += LOOKED_AT_ONCE) {
+    let bytes = 0
+    const isFull = (): boolean => messages.length >= limit || bytes >= BYTES_AT_ONCE
+    for (let looked = 0; looked < LOOKED_AT && !isFull() && !atEnd; looked += LOOKED_AT_ONCE) {
       const args = [next, limit - messages.length, LOOKED_AT_ONCE, BYTES_AT_ONCE, beginningOf(filter)]
       const [oldest, newest, reached, found] = listOf(await this.link.run(READ, args))
       if (looked === 0) gap = next < numberOf(oldest) - 1
@@ -66,6 +68,7 @@ export class MessageBook implements MessageStore {
         const name = textOf(topic)
         if (filter !== undefined && !matches(filter, name)) continue
         messages.push(messageOf(String(numberOf(number)), name, bytesOf(body)))
+        bytes += bytesOf(body).length
       }
       // Nothing is left where it has looked when all that was there has been trimmed.
       next =

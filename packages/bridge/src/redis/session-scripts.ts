@@ -57,8 +57,10 @@ if not free then
   while redis.call('HEXISTS', sessions, kind .. '-' .. n) == 1 do n = n + 1 end
   free = kind .. '-' .. n
 end
--- No epoch comes twice, not even for a session that was removed and made again.
-local epoch = redis.call('HINCRBY', meta, 'epoch', 1)
+-- No epoch comes twice, not even for a session that was removed and made again, or on a Redis that has lost what it
+-- had: there an earlier holder may still be at work.
+local epoch = math.max(tonumber(redis.call('HGET', meta, 'epoch') or 0) + 1, now)
+redis.call('HSET', meta, 'epoch', string.format('%.0f', epoch))
 keep(free, { kind, epoch, owner, now + lease, generation })
 local given = '0-0'
 if redis.call('EXISTS', stream) == 1 then

@@ -24,7 +24,9 @@ export interface ListenerOptions {
   readonly log: Log
 }
 
+/** Messages that one commit holds at most, and bytes, unless one message has more. */
 const BATCH = 1_000
+const BATCH_BYTES = 16_777_216
 /** QoS 0 messages that wait for the engine; the others are bounded by Receive Maximum. */
 const QOS0_WAITING = 10_000
 const RETRY_MS = 250
@@ -183,13 +185,23 @@ export class Listener {
     // All that one read of the socket brought is one commit.
     await new Promise((resolve) => setImmediate(resolve))
     try {
-      while (this.waiting.length > 0 && !this.isLost) await this.storeSome(this.waiting.splice(0, BATCH))
+      while (this.waiting.length > 0 && !this.isLost) await this.storeSome(this.nextBatch())
     } catch (error) {
       this.options.log(`${this.options.lease.session}: ${(error as Error).message}`)
       this.lose()
     } finally {
       this.storing = undefined
     }
+  }
+
+  /** As many as are worth one commit. */
+  private nextBatch(): readonly Message[] {
+    let bytes = 0
+    const end = this.waiting.findIndex(({ payload }, i) => {
+      bytes += payload.length
+      return i === BATCH || (i > 0 && bytes > BATCH_BYTES)
+    })
+    return this.waiting.splice(0, end < 0 ? this.waiting.length : end)
   }
 
   private async storeSome(messages: readonly Message[]): Promise<void> {
