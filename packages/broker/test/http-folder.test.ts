@@ -175,6 +175,13 @@ describe('httpFolder', () => {
     expect([body.length, body.slice(-8)]).toEqual([size, 'abcdefgh'])
   })
 
+  test('a connection gets one answer, however much it asks', async () => {
+    const request = 'GET /page.js HTTP/1.1\r\nHost: x\r\n\r\n'
+    const answer = await raw(await serve(), '/page.js', 'GET', `\r\n${request.repeat(200)}`.slice(0, -2))
+    expect(answer.match(/^HTTP\/1\.1 200/gm)).toHaveLength(1)
+    expect(answer.match(/let it = 1/g)).toHaveLength(1)
+  })
+
   test('WebSockets come in on the same port, on their path', async () => {
     const port = await serve({ path: '/mqtt' })
     const socket = new WebSocket(`ws://127.0.0.1:${port}/mqtt`, 'mqtt')

@@ -56,6 +56,8 @@ export async function listenWebSocket(
     door.allowAnswer(request.socket, handshakeTimeoutMs)
     void files.answer(request, response)
   })
+  // An answer ends its connection: what is asked behind it opens no file.
+  http.maxRequestsPerSocket = 1
   const known = new WeakMap<Duplex, Caller>()
   http.on('upgrade', (request, socket, head) => {
     if (path !== undefined && pathOf(request) !== path) return refuse(socket, 404, 'nothing here')

@@ -300,11 +300,49 @@ password p p
     const text =
       'listener 1 ::1\ntls_engine x\nauth_plugin /a.so\nauth_opt_key v\nlog_dest dlt\nqueue_qos0_messages true\ncheck_retain_source false\n'
     expect(read(text).unsupported).toEqual([
-      'm.conf:2: tls_engine is not supported. Keys come from files.',
+      'm.conf:2: tls_engine is not supported. Keys come from files; OpenSSL 3 advises against engines.',
       'm.conf:3: auth_plugin is not supported. Plugins are machine code for Mosquitto.',
       'm.conf:4: auth_opt_key is not supported. It belongs to a plugin.',
       'm.conf:5: log_dest dlt is not supported: it is the tool of cars; a file, stdout, stderr, syslog and topic are',
     ])
+  })
+})
+
+describe('what stays unsupported', () => {
+  const TLS = 'listener 1 ::1\ncertfile c\nkeyfile k\n'
+  test.each([
+    ['plugin /x.so\n', 'm.conf:1: plugin is not supported. Plugins are machine code for Mosquitto.'],
+    ['plugin_opt_a b\n', 'm.conf:1: plugin_opt_a is not supported. It belongs to a plugin.'],
+    [
+      'auth_plugin_deny_special_chars true\n',
+      'm.conf:1: auth_plugin_deny_special_chars is not supported. It belongs to a plugin.',
+    ],
+    [
+      'tls_engine_kpass_sha1 x\n',
+      'm.conf:1: tls_engine_kpass_sha1 is not supported. It belongs to an engine.',
+    ],
+    [
+      `${TLS}tls_keyform engine\n`,
+      'm.conf:4: tls_keyform engine is not supported; keys come from files, and OpenSSL 3 advises against engines',
+    ],
+    [
+      `${TLS}tls_version tlsv1.1\n`,
+      'm.conf:4: tls_version tlsv1.1 is not supported: OpenSSL 3 speaks it only at its security level 0; tlsv1.2 and tlsv1.3 are',
+    ],
+    [
+      'psk_file p\nlistener 1 ::1\npsk_hint h\ntls_version tlsv1.3\n',
+      'm.conf:4: tls_version tlsv1.3 is not supported with psk_hint; pre-shared keys are those of TLS 1.2 here',
+    ],
+    [
+      `${LINK}topic a\nbridge_cafile c\nbridge_tls_version tlsv1.1\n`,
+      'm.conf:5: bridge_tls_version tlsv1.1 is not supported: OpenSSL 3 speaks it only at its security level 0; tlsv1.2 and tlsv1.3 are',
+    ],
+    [
+      `${LINK}topic a\nbridge_require_ocsp true\n`,
+      'm.conf:4: bridge_require_ocsp true is not supported; Node gives the stapled answer and nothing that checks it',
+    ],
+  ])('%j: with its line and the reason', (text, line) => {
+    expect(read(text).unsupported).toEqual([line])
   })
 })
 

@@ -134,7 +134,8 @@ function tlsOf(own: Sayings, place: Place): Entry | undefined {
   if (version === undefined) return tls
   put(tls, 'version', VERSIONS[version])
   if (VERSIONS[version] === undefined) {
-    const broken = 'is broken and not supported; tlsv1.2 and tlsv1.3 are'
+    const broken =
+      'is not supported: OpenSSL 3 speaks it only at its security level 0; tlsv1.2 and tlsv1.3 are'
     place.unsupported.push(`${own.where('bridge_tls_version')}: bridge_tls_version ${version} ${broken}`)
   }
   return tls

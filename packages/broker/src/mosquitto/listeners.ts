@@ -94,7 +94,7 @@ const VERSIONS: Readonly<Record<string, string>> = { 'tlsv1.3': 'TLSv1.3', 'tlsv
 function tlsOf(own: Sayings, pskFile: string | undefined, place: Place): Entry | undefined {
   if (own.text('tls_keyform') === 'engine') {
     place.unsupported.push(
-      `${own.where('tls_keyform')}: tls_keyform engine is not supported; keys come from files`,
+      `${own.where('tls_keyform')}: tls_keyform engine is not supported; keys come from files, and OpenSSL 3 advises against engines`,
     )
   }
   const [certificate, key] = [own.text('certfile'), own.text('keyfile')]
@@ -149,7 +149,8 @@ function common(own: Sayings, place: Place): Entry {
   if (version === undefined) return tls
   put(tls, 'minimumVersion', VERSIONS[version])
   if (VERSIONS[version] === undefined) {
-    const broken = 'is broken and not supported; tlsv1.2 and tlsv1.3 are'
+    const broken =
+      'is not supported: OpenSSL 3 speaks it only at its security level 0; tlsv1.2 and tlsv1.3 are'
     place.unsupported.push(`${own.where('tls_version')}: tls_version ${version} ${broken}`)
   }
   return tls
