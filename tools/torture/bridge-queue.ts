@@ -2,9 +2,10 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Engine, openEngine } from '@pipit/bridge'
 import { freePort } from './brokers.ts'
+import { PostgresServer } from './postgres.ts'
 import { redisProcess } from './redis.ts'
 
-/** Where the bridge under torture keeps its commands. */
+/** Where the bridge under torture keeps its commands and messages. */
 export interface TortureQueue {
   readonly name: string
   /** How the bridge is told. */
@@ -15,7 +16,12 @@ export interface TortureQueue {
   end(): Promise<void>
 }
 
-export const QUEUES = { embedded: embeddedQueue, redis: redisQueue }
+export const QUEUES = {
+  embedded: embeddedQueue,
+  redis: redisQueue,
+  postgres: async (folder: string) => withPostgres(await embeddedQueue(folder)),
+  'redis+postgres': async (folder: string) => withPostgres(await redisQueue(folder)),
+}
 
 async function embeddedQueue(folder: string): Promise<TortureQueue> {
   return queue('embedded engine', join(folder, 'bridge.db'))
@@ -31,6 +37,25 @@ async function redisQueue(folder: string): Promise<TortureQueue> {
     await server.start()
   }
   return { ...queue('Redis', `redis://127.0.0.1:${server.port}`), restart, end: () => server.kill() }
+}
+
+/** Commands there, messages in PostgreSQL; both are killed. */
+async function withPostgres(commands: TortureQueue): Promise<TortureQueue> {
+  const server = await PostgresServer.create()
+  const database = server.address()
+  return {
+    name: `${commands.name} and PostgreSQL`,
+    args: [...commands.args, '--database', database],
+    open: () => openEngine({ queue: commands.args[1] ?? '', database }),
+    async restart() {
+      await commands.restart()
+      await server.stop('SIGKILL')
+      await server.start()
+    },
+    async end() {
+      await Promise.all([commands.end(), server.remove()])
+    },
+  }
 }
 
 function queue(name: string, address: string): TortureQueue {

@@ -1,8 +1,10 @@
 // Kills the bridge's processes and the broker under load, and counts what was accepted and is lost, or came twice.
 //   --seconds N (60)   --rate COMMANDS (1000)   --apis N (4)   --workers N (3)   --kill-every MS (2000)   --restarts N (5)
-//   --queue embedded|redis (embedded)   --queue-restarts N, of Redis (0)
+//   --queue embedded|redis|postgres|redis+postgres (embedded); postgres: messages there, commands in a file
+//   --queue-restarts N, of Redis and PostgreSQL (0)
 import { parseArgs } from 'node:util'
 import { describeBridge, isFlawless, tortureBridge } from './bridge.ts'
+import { QUEUES } from './bridge-queue.ts'
 
 const { values } = parseArgs({
   options: {
@@ -16,9 +18,10 @@ const { values } = parseArgs({
     'queue-restarts': { type: 'string', default: '0' },
   },
 })
-const queue = values.queue
-if (queue !== 'embedded' && queue !== 'redis') {
-  console.error(`--queue is ${queue}; there are: embedded, redis`)
+const kinds = Object.keys(QUEUES) as (keyof typeof QUEUES)[]
+const queue = kinds.find((kind) => kind === values.queue)
+if (queue === undefined) {
+  console.error(`--queue is ${values.queue}; there are: ${kinds.join(', ')}`)
   process.exit(1)
 }
 const begun = performance.now()

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { describeBridge, tortureBridge } from './bridge.ts'
+import type { QUEUES } from './bridge-queue.ts'
+import { hasPostgres } from './postgres.ts'
 import { redisPrograms } from './redis.ts'
 
 const NAME =
@@ -11,7 +13,11 @@ describe.skipIf(redisPrograms.length === 0)('with its queue on Redis, which is k
   test(NAME, () => torture('redis'), 180_000)
 })
 
-async function torture(queue: 'embedded' | 'redis'): Promise<void> {
+describe.skipIf(!hasPostgres)('with its messages in PostgreSQL, which is killed too', () => {
+  test(NAME, () => torture('postgres'), 180_000)
+})
+
+async function torture(queue: keyof typeof QUEUES): Promise<void> {
   const result = await tortureBridge({
     apis: 2,
     workers: 2,

@@ -20,7 +20,7 @@ export interface BridgeTortureOptions {
   readonly brokerRestarts: number
   /** Default: a file of the embedded engine. */
   readonly queue?: keyof typeof QUEUES
-  /** How often Redis is killed. Default 0. */
+  /** How often Redis and PostgreSQL are killed. Default 0. */
   readonly queueRestarts?: number
   readonly progress?: (line: string) => void
 }

@@ -14,8 +14,8 @@ import {
 } from '@pipit/bridge'
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { hasPostgres, PostgresServer } from '../../../tools/torture/postgres.ts'
 import { engineContract } from './engine-contract.ts'
-import { hasPostgres, PostgresServer } from './postgres-server.ts'
 import { command, until } from './scene.ts'
 
 const NOW = 1_700_000_000_000

@@ -72,6 +72,7 @@ export class Worker {
   private running: Promise<void> | undefined = undefined
   private shares: boolean | undefined = undefined
   private trimmedAt = 0
+  private fault: string | undefined = undefined
   private readonly totals = { acknowledged: 0, stored: 0, dropped: 0 }
 
   /** @throws TypeError, RangeError for filters that cannot be */
@@ -129,7 +130,10 @@ export class Worker {
     this.heartbeat = heartbeat
     while (!this.isStopping) {
       // An engine that cannot be reached now is asked again in a second.
-      await this.look().catch((error: Error) => this.log(error.message))
+      await this.look().then(
+        () => this.complain(undefined),
+        (error: Error) => this.complain(error.message),
+      )
       await this.wake.wait(LOOK_EVERY_MS)
     }
     for (const { holder } of this.held.values()) holder.stop()
@@ -264,6 +268,12 @@ export class Worker {
 
   private get leaseMs(): number {
     return this.options.leaseMs ?? 10_000
+  }
+
+  /** Says what is wrong once, not every second. */
+  private complain(fault: string | undefined): void {
+    if (fault !== undefined && fault !== this.fault) this.log(fault)
+    this.fault = fault
   }
 
   private log(line: string): void {

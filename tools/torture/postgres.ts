@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { chownSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
-import { freePort } from '../../../tools/torture/brokers.ts'
+import { freePort } from './brokers.ts'
 
 /** Where PostgreSQL's programs are, if they are anywhere. */
 const programs = programFolder()
