@@ -1,6 +1,7 @@
 import { createWriteStream, openSync, type WriteStream } from 'node:fs'
 import type { Broker, LogConfiguration, Logger } from '@pipit/broker'
 import { CommandError } from './faults.ts'
+import { oneLine } from './one-line.ts'
 import { strftime } from './strftime.ts'
 import { Syslog } from './syslog.ts'
 
@@ -130,13 +131,4 @@ function fieldsOf(data: object): string {
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => ` ${name}=${JSON.stringify(value)}`)
     .join('')
-}
-
-/** What a client says cannot begin a line of its own. */
-function oneLine(text: string): string {
-  return text.replaceAll(
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-    /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
 }

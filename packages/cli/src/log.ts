@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module'
 import type { Logger } from '@pipit/broker'
+import { oneLine } from './one-line.ts'
 
 /** What is logged: `warn` is what an operator has to know, as plain lines; `info` all that clients do, as JSON lines. */
 export const LOG_LEVELS = ['error', 'warn', 'info'] as const
@@ -9,7 +10,7 @@ export type LogLevel = (typeof LOG_LEVELS)[number]
 export function logger(level: LogLevel): Logger {
   if (level === 'info') return jsonLines()
   const line = (_: object, message: string): void => {
-    process.stderr.write(`pipit: ${message}\n`)
+    process.stderr.write(`pipit: ${oneLine(message)}\n`)
   }
   return { info: () => undefined, warn: level === 'warn' ? line : () => undefined, error: line }
 }
@@ -17,5 +18,8 @@ export function logger(level: LogLevel): Logger {
 /** pino is loaded only for who asks for it: it costs 20 ms at every start. */
 function jsonLines(): Logger {
   const { pino, destination } = createRequire(import.meta.url)('pino') as typeof import('pino')
-  return pino({ level: 'info', base: null }, destination({ dest: 2, sync: true }))
+  const stderr = destination({ dest: 2, sync: true })
+  // JSON leaves some characters as they are that terminals obey.
+  const write = (line: string): void => void stderr.write(`${oneLine(line.trimEnd())}\n`)
+  return pino({ level: 'info', base: null }, { write })
 }

@@ -178,6 +178,37 @@ describe('client certificates', () => {
   })
 })
 
+test('files of a listener that wants certificates are not for who has none, or a wrong one', async () => {
+  const { httpFolder, log, wssWith } = await filesBehindCertificates()
+  writeFileSync(join(httpFolder, 'page.txt'), 'inside')
+  const port = await wssWith(WITH_CLIENTS)
+  const get = async (own: ClientTls): Promise<string> => {
+    const socket = connectTls({ port, host: 'localhost', ca: await text(at('ca.crt')), ...own })
+    let answer = ''
+    socket.setEncoding('utf8').on('data', (chunk: string) => {
+      answer += chunk
+    })
+    socket.write('GET /page.txt HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    await once(socket, 'close')
+    return answer
+  }
+  expect(await get(await identity(at('sensor_1')))).toMatch(/^HTTP\/1\.1 200 [\s\S]*inside$/)
+  expect(await get({})).toMatch(/^HTTP\/1\.1 403 /)
+  expect(await get(await identity(at('lost')))).not.toContain('inside')
+  await log.says(/its request is refused \(403\): its certificate \(CN=lost\) is revoked/)
+})
+
+async function filesBehindCertificates() {
+  const httpFolder = mkdtempSync(join(tmpdir(), 'pipit-tls-files-'))
+  ends.push(() => rmSync(httpFolder, { recursive: true }))
+  const log = new Log()
+  const broker = new Broker({ logger: log })
+  ends.push(() => broker.close())
+  const wssWith = async (tls: TlsOptions): Promise<number> =>
+    (await broker.listenWebSocket({ port: 0, tls, httpFolder })).port
+  return { httpFolder, log, wssWith }
+}
+
 describe('a wrong case', () => {
   test('plain MQTT to the TLS port', async () => {
     const { port, log } = await start(SERVER)

@@ -2,6 +2,7 @@ import { createHmac, randomBytes } from 'node:crypto'
 import type { HttpAccessOptions } from './access-options.ts'
 import type { AclSubject } from './acl.ts'
 import type { AuthenticationResult, ConnectRequest } from './authenticate.ts'
+import { checkUrl, requestTo } from './url.ts'
 
 /** Answers that are remembered. */
 const KEPT = 10_000
@@ -34,7 +35,7 @@ export class HttpAccess {
     this.now = now
     this.failed = failed
     this.decides = options.aclUrl !== undefined
-    for (const url of [options.url, options.aclUrl]) if (url !== undefined) checkUrl(url)
+    for (const url of [options.url, options.aclUrl]) if (url !== undefined) checkUrl('access.http', url)
   }
 
   async authenticate(request: ConnectRequest): Promise<AuthenticationResult> {
@@ -90,9 +91,10 @@ export class HttpAccess {
   }
 
   private async ask(url: string, said: object): Promise<Answer> {
-    const response = await fetch(url, {
+    const { href, headers } = requestTo(url)
+    const response = await fetch(href, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: { 'content-type': 'application/json', ...headers },
       body: JSON.stringify(said),
       redirect: 'error',
       signal: AbortSignal.timeout(this.options.timeoutMs ?? 5_000),
@@ -122,13 +124,6 @@ function keep(known: Map<string, Remembered>, key: string, remembered: Remembere
 function causeOf(error: Error): string {
   const { cause } = error
   return cause instanceof Error ? cause.message : error.message
-}
-
-function checkUrl(url: string): void {
-  const protocol = URL.canParse(url) ? new URL(url).protocol : ''
-  if (protocol !== 'http:' && protocol !== 'https:') {
-    throw new Error(`access.http: ${JSON.stringify(url)} is no URL; it takes one with http: or https:`)
-  }
 }
 
 async function textOf(response: Response): Promise<string> {

@@ -11,6 +11,7 @@ import {
 import { contentsOf, isPem } from '../files.ts'
 import type { JwtOptions } from './access-options.ts'
 import type { AuthenticationResult } from './authenticate.ts'
+import { checkUrl, requestTo } from './url.ts'
 
 /** Signatures only: with a shared secret, whoever can check a token can make one. */
 const ALGORITHMS: readonly string[] = [
@@ -59,8 +60,10 @@ export class JwtAccess {
   async load(): Promise<void> {
     const { keys, cacheSeconds = 600 } = this.options
     if (isUrl(keys)) {
-      const options = { cacheMaxAge: cacheSeconds * 1000, timeoutDuration: 5_000 }
-      this.keys ??= fetched(createRemoteJWKSet(new URL(keys), options))
+      checkUrl('access.jwt.keys', keys)
+      const { href, headers } = requestTo(keys)
+      const options = { cacheMaxAge: cacheSeconds * 1000, timeoutDuration: 5_000, headers }
+      this.keys ??= fetched(createRemoteJWKSet(new URL(href), options))
       return
     }
     const text = isPem(keys) ? keys : await contentsOf(keys)

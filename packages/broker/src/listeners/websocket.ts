@@ -51,14 +51,17 @@ export async function listenWebSocket(
   if (options.server !== undefined) return attach(options.server, options.path ?? '/mqtt', door, report, gate)
   const { handshakeTimeoutMs = 10_000, path, httpFolder, headerBytes = 8192 } = options
   const files = httpFolder === undefined ? undefined : await StaticFiles.open(httpFolder)
+  const known = new WeakMap<Duplex, Caller>()
   const http = createServer({ maxHeaderSize: headerBytes }, (request, response) => {
+    const { remoteAddress, tls } = known.get(request.socket) ?? UNKNOWN
+    // As CONNECT is: the handshake alone has let it in.
+    if (tls?.refusal !== undefined) return forbid(response, remoteAddress, tls.refusal, report)
     if (files === undefined) return sayWhatIsHere(response)
     door.allowAnswer(request.socket, handshakeTimeoutMs)
     void files.answer(request, response)
   })
   // An answer ends its connection: what is asked behind it opens no file.
   http.maxRequestsPerSocket = 1
-  const known = new WeakMap<Duplex, Caller>()
   http.on('upgrade', (request, socket, head) => {
     if (path !== undefined && pathOf(request) !== path) return refuse(socket, 404, 'nothing here')
     door.open(request, socket as Socket, head, known.get(socket) ?? UNKNOWN)
@@ -82,6 +85,12 @@ export async function listenWebSocket(
       return listener.close()
     },
   }
+}
+
+function forbid(response: ServerResponse, remoteAddress: string, why: string, report: Report): void {
+  report(remoteAddress, `its request is refused (403): ${why}`)
+  response.writeHead(403, { Connection: 'close', 'Content-Type': 'text/plain' })
+  response.end('This port wants a client certificate.\n')
 }
 
 function sayWhatIsHere(response: ServerResponse): void {
