@@ -269,6 +269,47 @@ describe('limits', () => {
     await closed
   })
 
+  test.each(['TCP', 'WebSocket'])(
+    'a CONNECT that comes byte by byte over %s: closed in time',
+    async (kind) => {
+      let now = 0
+      broker = new Broker({ now: () => now, limits: { connectTimeout: 5 } })
+      const { port } = await (kind === 'TCP'
+        ? broker.listen({ port: 0 })
+        : broker.listenWebSocket({ port: 0 }))
+      const { connect } = await import('node:net')
+      const socket = connect(port, '127.0.0.1').on('error', () => undefined)
+      const closed = new Promise((resolve) => socket.on('close', resolve).resume())
+      const bytes = encode(
+        { type: 'CONNECT', protocolVersion: 5, clientId: 'slow-loris', cleanStart: true, keepAlive: 0 },
+        5,
+      )
+      // A frame is masked with nothing: each holds one byte.
+      const framed = (byte: number): Uint8Array => Uint8Array.of(0x82, 0x81, 0, 0, 0, 0, byte)
+      if (kind === 'WebSocket') {
+        const key = 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='
+        socket.write(
+          `GET /mqtt HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${key}\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n`,
+        )
+      }
+      let isClosed = false
+      void closed.then(() => {
+        isClosed = true
+      })
+      for (let i = 0; i < bytes.length - 1 && now < 5000; i++) {
+        const byte = bytes[i] ?? 0
+        socket.write(kind === 'TCP' ? Uint8Array.of(byte) : framed(byte))
+        const heard = (): number => [...broker.connections][0]?.bytesReceived ?? 0
+        while (heard() <= i) await new Promise(setImmediate)
+        expect(isClosed).toBe(false)
+        now += 500
+        broker.sweep()
+      }
+      await closed
+      expect(now).toBe(5000)
+    },
+  )
+
   test('a client over its rate is read more slowly, and disconnected with 0x96 when it goes on', async () => {
     const port = await started({ now: () => 1000, limits: { messageRate: 100, rateTimeout: 2 } })
     const peer = await Peer.open(port, { clientId: 'a' })
