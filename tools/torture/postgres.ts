@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { chownSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
+import { program } from '../interop.ts'
 import { freePort } from './brokers.ts'
 
 /** Where PostgreSQL's programs are, if they are anywhere. */
@@ -61,7 +62,7 @@ export class PostgresServer {
 
   private make(): void {
     const args = ['-D', 'data', '-U', 'pipit', '-E', 'UTF8', '--locale=C', '-A', 'trust', '--no-sync']
-    const { status, stderr } = spawnSync(program('initdb'), args, {
+    const { status, stderr } = spawnSync(join(programs ?? '', 'initdb'), args, {
       ...this.user,
       cwd: this.folder,
       encoding: 'utf8',
@@ -73,7 +74,7 @@ export class PostgresServer {
   private async tryToStart(): Promise<boolean> {
     const settings = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'shared_buffers=16MB']
     const args = ['-D', 'data', '-p', String(this.port), ...settings.flatMap((each) => ['-c', each])]
-    const server = spawn(program('postgres'), args, {
+    const server = spawn(join(programs ?? '', 'postgres'), args, {
       ...this.user,
       cwd: this.folder,
       stdio: ['ignore', 'ignore', 'pipe'],
@@ -94,17 +95,11 @@ export class PostgresServer {
   }
 }
 
-function program(name: string): string {
-  return join(programs ?? '', name)
-}
-
 function programFolder(): string | undefined {
   const folders = (process.env['PATH'] ?? '').split(delimiter)
-  try {
-    folders.push(execFileSync('pg_config', ['--bindir'], { encoding: 'utf8' }).trim())
-  } catch {
-    // Not there: Debian keeps them apart by version.
-  }
+  const config = program('pg_config')
+  if (config !== undefined) folders.push(execFileSync(config, ['--bindir'], { encoding: 'utf8' }).trim())
+  // Debian keeps them apart by version.
   folders.push(...globSync('/usr/lib/postgresql/*/bin'))
   return folders.find((folder) => ['initdb', 'postgres'].every((name) => existsSync(join(folder, name))))
 }
