@@ -309,11 +309,22 @@ export class Connection extends Sender implements StreamOwner {
 
   /** Closes after what is written, and settles session and will. */
   finish(why: string): void {
+    this.over(why, false)
+  }
+
+  /** The client has said DISCONNECT. */
+  leave(): void {
+    this.over('disconnected by the client', true)
+  }
+
+  private over(why: string, isFarewell: boolean): void {
     if (this.closed) return
     this.closed = true
     this.output.flushAll()
     this.output.discard()
-    this.stream.end()
+    const { stream } = this
+    if (isFarewell && stream.leave !== undefined) stream.leave()
+    else stream.end()
     this.broker.connectionEnded(this, why)
   }
 

@@ -13,5 +13,5 @@ export function handleDisconnect(connection: Connection, packet: Disconnect): vo
   }
   // Any other code than 0 leaves the will in place: 0x04 asks for it.
   if (packet.reasonCode === 0) connection.will = undefined // [MQTT-3.14.4-3]
-  connection.finish('disconnected by the client')
+  connection.leave()
 }

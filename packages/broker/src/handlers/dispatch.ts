@@ -15,7 +15,7 @@ export function handlePacket(connection: Connection, packet: Packet): void {
   const { session } = connection
   // A client may give up while it authenticates.
   if (session === undefined && packet.type === 'DISCONNECT' && connection.authentication !== undefined) {
-    return connection.finish('disconnected by the client')
+    return connection.leave()
   }
   if (session === undefined) throw new ProtocolError(`${packet.type} before CONNECT [MQTT-3.1.0-1]`)
   return handleConnected(connection, session, packet)

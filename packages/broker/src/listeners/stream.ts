@@ -21,6 +21,8 @@ export interface ByteStream {
   admitted?(): void
   /** Writes what is pending, then closes. */
   end(): void
+  /** Closes behind a peer that has said goodbye: nothing of what it sends is wanted. Absent: as `end`. */
+  leave?(): void
   /** Closes at once. */
   destroy(): void
 }

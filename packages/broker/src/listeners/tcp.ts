@@ -120,6 +120,12 @@ class SocketStream implements ByteStream {
     this.socket.resume()
   }
 
+  /** Closing at once spares what `end` does to shut down first: 5 % of a short connection (bench/broker connect). */
+  leave(): void {
+    if (this.tls === undefined && this.pendingBytes === 0) this.socket.destroy()
+    else this.end()
+  }
+
   end(): void {
     // destroySoon writes what is pending and closes without waiting for the peer's FIN.
     this.socket.destroySoon()
