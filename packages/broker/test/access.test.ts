@@ -498,6 +498,40 @@ describe('a service that is asked', () => {
     expect(asked).toEqual(['/auth x right', '/acl ann yes', '/acl ann no', '/acl ann no', '/auth x wrong'])
   })
 
+  test('what it was saying while rules changed does not count', async () => {
+    const waiting: Answer[] = []
+    let wake = (): void => undefined
+    const url = await serve((_, answer, path) => {
+      if (path === '/auth') return answer(200)
+      waiting.push(answer)
+      wake()
+    })
+    const asked = async (count: number): Promise<void> => {
+      while (waiting.length < count) {
+        await new Promise<void>((resolve) => {
+          wake = resolve
+        })
+      }
+    }
+    const http = { url: `${url}auth`, aclUrl: `${url}acl` }
+    const { broker, port } = await bench.broker({ access: { http } })
+    const wire = await bench.connect(port, { clientId: 'c', username: 'x' })
+    wire.publish('t', 'x', { qos: 1 })
+    await asked(1)
+    await broker.reload()
+    waiting[0]?.(200)
+    await asked(2)
+    waiting[1]?.(403)
+    expect((await wire.receive('PUBACK')).reasonCode).toBe(0x87)
+    const subscribed = wire.subscribe('t')
+    await asked(3)
+    await broker.reload()
+    waiting[2]?.(200)
+    await asked(4)
+    waiting[3]?.(403)
+    expect((await subscribed).reasonCodes).toEqual([0x87])
+  })
+
   test.each([
     ['fails', (answer: Answer) => answer(500), {}],
     ['does not answer in time', () => undefined, { timeoutMs: 50 }],

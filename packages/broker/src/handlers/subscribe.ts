@@ -15,6 +15,7 @@ export function handleSubscribe(connection: Connection, session: Session, said: 
     return grant(connection, session, packet, wanted)
   }
   const { permissions } = connection.broker
+  const { generation } = permissions
   const permitted = packet.subscriptions.map((wanted) =>
     mount?.breaks(wanted.topicFilter) === true
       ? 0x8f
@@ -22,7 +23,13 @@ export function handleSubscribe(connection: Connection, session: Session, said: 
   )
   if (!permitted.some(isPromise)) return grant(connection, session, packet, permitted as ReasonCode[])
   const answers = Promise.all(permitted)
-  connection.suspend(answers.then((codes) => grant(connection, session, packet, codes)))
+  connection.suspend(
+    answers.then((codes) => {
+      // The rules that were asked may be no longer in force.
+      if (permissions.generation !== generation) handleSubscribe(connection, session, packet)
+      else grant(connection, session, packet, codes)
+    }),
+  )
 }
 
 /** @param permitted the QoS that may be granted, or the code of a refusal, for each subscription */
