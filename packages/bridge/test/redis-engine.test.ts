@@ -88,26 +88,21 @@ describe.skipIf(redisPrograms.length === 0).each(programs)('with $name', ({ path
       const accepted: string[] = []
       let asked = 0
       for (let round = 0; round < 3; round++) {
-        await until(() =>
-          engine.check().then(
-            () => true,
-            () => false,
-          ),
-        )
-        let isOver = false
+        let isKilled = false
         const asking = Array.from({ length: 20 }, async () => {
-          while (!isOver) {
+          while (!isKilled) {
             const one = command({ id: `c${asked++}` })
             await engine.commands.add([one]).then(
               () => accepted.push(one.id),
-              () => (isOver = true),
+              () => new Promise((resolve) => setImmediate(resolve)),
             )
           }
         })
         const enough = accepted.length + 200
         await until(() => accepted.length >= enough)
-        await redis.kill()
-        await Promise.all(asking)
+        const killed = redis.kill()
+        isKilled = true
+        await Promise.all([killed, ...asking])
         await redis.start()
       }
       const found = await until(async () => {
@@ -120,20 +115,18 @@ describe.skipIf(redisPrograms.length === 0).each(programs)('with $name', ({ path
 
     test('that says nothing is given up, and heard again when it speaks; what was stuck changes nothing', async () => {
       const { server: redis, url } = await newRedis([], path)
-      const engine = newRedisEngine(url, { commandTimeoutMs: 500 })
-      const lease = await publisher(engine)
-      process.kill(redis.pid, 'SIGSTOP')
-      const [key, value] = ['m1', Uint8Array.of(1)]
-      await expect(engine.sessions.write(lease, [{ key, value }])).rejects.toMatchObject(UNAVAILABLE)
-      process.kill(redis.pid, 'SIGCONT')
-      await until(() =>
-        engine.sessions.write(lease, [{ key, value: undefined }]).then(
+      const engine = newRedisEngine(url, { commandTimeoutMs: 1_000 })
+      const lease = await until(() => publisher(engine).catch(() => undefined))
+      const write = (value: Uint8Array | undefined): Promise<boolean> =>
+        engine.sessions.write(lease, [{ key: 'm1', value }]).then(
           () => true,
           () => false,
-        ),
-      )
-      await engine.check()
-      expect(await engine.sessions.records(lease)).toEqual([])
+        )
+      process.kill(redis.pid, 'SIGSTOP')
+      expect(await write(Uint8Array.of(1))).toBe(false)
+      process.kill(redis.pid, 'SIGCONT')
+      await until(() => write(undefined))
+      expect(await until(() => engine.sessions.records(lease).catch(() => undefined))).toEqual([])
     })
 
     test('nobody listens there, or it is no Redis: each call says so', async () => {
@@ -149,7 +142,8 @@ describe.skipIf(redisPrograms.length === 0).each(programs)('with $name', ({ path
 
   describe('an answer that is lost', () => {
     test('of a claim: the next one gives what it had taken', async () => {
-      const { server: redis } = await newRedis([], path)
+      const { server: redis, url } = await newRedis([], path)
+      const other = newRedisEngine(url)
       const between = await newBetween(redis.port)
       const engine = newRedisEngine(`redis://127.0.0.1:${between.port}`)
       const lease = await publisher(engine)
@@ -157,9 +151,10 @@ describe.skipIf(redisPrograms.length === 0).each(programs)('with $name', ({ path
       await engine.commands.add(commands)
       const now = Date.now()
       expect((await engine.commands.claim(lease, 2, now)).commands.map(({ id }) => id)).toEqual(['c0', 'c1'])
-      const isDone = between.deafen()
+      between.deafen()
       const claiming = engine.commands.claim(lease, 2, now)
-      await isDone
+      claiming.catch(() => {})
+      await until(async () => (await other.commands.counts()).sent === 4)
       between.cut()
       await expect(claiming).rejects.toMatchObject(UNAVAILABLE)
       const { commands: again } = await until(() =>
@@ -179,32 +174,37 @@ describe.skipIf(redisPrograms.length === 0).each(programs)('with $name', ({ path
       const engine = newRedisEngine(`redis://127.0.0.1:${between.port}`)
       const lease = await acquire(engine, 'listener')
       expect(await engine.messages.append(lease, [message('a')], [], 1)).toBe(1)
-      const isDone = between.deafen()
+      const other = newRedisEngine(url)
+      between.deafen()
       const batch = [message('b'), message('b')]
       const appending = engine.messages.append(lease, batch, [], 2)
-      await isDone
+      appending.catch(() => {})
+      await until(async () => (await other.messages.end()) === '3')
       between.cut()
       await expect(appending).rejects.toMatchObject(UNAVAILABLE)
       const stored = await until(() => engine.messages.append(lease, batch, [], 2).catch(() => undefined))
       expect(stored).toBe(2)
       expect(await engine.messages.append(lease, batch, [], 3)).toBe(2)
-      const { messages } = await newRedisEngine(url).messages.read({ limit: 100 })
+      const { messages } = await other.messages.read({ limit: 100 })
       expect(messages.map(({ topic }) => topic)).toEqual(['a', 'b', 'b', 'b', 'b'])
     })
 
     test('of a command that was added: the same call again adds it no more', async () => {
-      const { server: redis } = await newRedis([], path)
+      const { server: redis, url } = await newRedis([], path)
       const between = await newBetween(redis.port)
       const engine = newRedisEngine(`redis://127.0.0.1:${between.port}`)
-      await engine.check()
+      // Redis knows the script from then on.
+      await engine.commands.add([command()])
       const one = command()
-      const isDone = between.deafen()
+      const other = newRedisEngine(url)
+      between.deafen()
       const adding = engine.commands.add([one])
-      await isDone
+      adding.catch(() => {})
+      await until(async () => (await other.commands.counts()).queued === 2)
       between.cut()
       await expect(adding).rejects.toMatchObject(UNAVAILABLE)
       await until(() => engine.commands.add([one]).catch(() => undefined))
-      expect((await engine.commands.counts()).queued).toBe(1)
+      expect((await engine.commands.counts()).queued).toBe(2)
     })
   })
 
@@ -239,6 +239,19 @@ describe.skipIf(redisPrograms.length === 0).each(programs)('with $name', ({ path
     expect((await engine.commands.find(first, Date.now()))?.state).toBe('acknowledged')
     await client.config('SET', 'maxmemory', '100mb')
     expect(await engine.commands.add([command()])).toEqual({ kind: 'added' })
+  })
+
+  test('who hears no more of changes does so again', async () => {
+    const { url, client } = await newRedis([], path)
+    const [engine, other] = [newRedisEngine(url), newRedisEngine(url)]
+    let heard = 0
+    other.onChange(() => heard++)
+    for (let round = 0; round < 2; round++) {
+      const before = heard
+      // Whether the other listens by now nobody knows: told again until it does.
+      await until(() => engine.commands.add([command()]).then(() => heard > before))
+      await client.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
+    }
   })
 
   describe('what a Redis may lose', () => {
@@ -286,12 +299,15 @@ describe.skipIf(redisPrograms.length === 0).each(programs)('with $name', ({ path
     test('a user who may not ask is told what could not be checked; its password is nowhere', async () => {
       const { server: redis, client } = await newRedis([], path)
       await client.acl('SETUSER', 'bridge', 'on', '>hunter2', '~*', '&*', '+@all', '-config')
+      await client.acl('SETUSER', 'mute', 'on', '>hunter2', '~*', '&*', '+@all', '-config', '-info')
       const said: string[] = []
       const address = `127.0.0.1:${redis.port}`
       await newRedisEngine(`redis://bridge:hunter2@${address}`, { log: (line) => said.push(line) }).check()
       expect(said).toEqual([
         expect.stringContaining('appendfsync could not be checked, as CONFIG is refused'),
       ])
+      await newRedisEngine(`redis://mute:hunter2@${address}`, { log: (line) => said.push(line) }).check()
+      expect(said.at(-1)).toContain('appendonly, appendfsync, maxmemory-policy could not be checked')
       const wrong = newRedisEngine(`redis://bridge:hunter3@${address}`, { log: (line) => said.push(line) })
       const error = await wrong.check().catch((reason: unknown) => reason)
       expect(error).toMatchObject({ ...UNAVAILABLE, message: expect.stringContaining('WRONGPASS') })
@@ -328,12 +344,14 @@ describe.skipIf(redisPrograms.length === 0).each(programs)('with $name', ({ path
   test('a Redis that has lost all: who held a session before holds it no longer', async () => {
     const { url, client } = await newRedis([], path)
     const engine = newRedisEngine(url)
-    const before = await publisher(engine)
+    const take = async (now: number): Promise<Lease> => {
+      const lease = await engine.sessions.acquire('publisher', { owner: 'test', now, leaseMs: 1e9 })
+      if (lease === undefined) throw new Error('no session was to be had')
+      return lease
+    }
+    const before = await take(1_700_000_000_000)
     await client.flushall()
-    const now = await until(async () => {
-      const lease = await publisher(engine)
-      return lease.epoch !== before.epoch && lease
-    })
+    const now = await take(1_700_000_000_001)
     expect(now.session).toBe(before.session)
     await expect(engine.sessions.write(before, [])).rejects.toMatchObject({ code: 'LEASE_LOST' })
     await engine.sessions.write(now, [])

@@ -41,9 +41,8 @@ export function newRedisEngine(url: string, options: Partial<RedisEngineOptions>
 /** Stands between an engine and its Redis. */
 export interface Between {
   readonly port: number
-  /** From now on nothing that Redis says comes through. Settles when it has said something: what was asked has been
-   *  done. */
-  deafen(): Promise<void>
+  /** From now on nothing that Redis says comes through, though it does what it is asked. */
+  deafen(): void
   /** Ends all connections; those that come from then on hear everything again. */
   cut(): void
 }
@@ -51,7 +50,6 @@ export interface Between {
 export async function newBetween(port: number): Promise<Between> {
   const sockets = new Set<Socket>()
   let isDeaf = false
-  let said = (): void => {}
   const server = createServer((near) => {
     const far = dial(port, '127.0.0.1')
     for (const [socket, other] of [
@@ -67,8 +65,7 @@ export async function newBetween(port: number): Promise<Between> {
     }
     near.on('data', (bytes) => far.write(bytes))
     far.on('data', (bytes) => {
-      if (isDeaf) said()
-      else near.write(bytes)
+      if (!isDeaf) near.write(bytes)
     })
   })
   const own = await freePort()
@@ -81,11 +78,8 @@ export async function newBetween(port: number): Promise<Between> {
     cut()
     server.close()
   })
-  const deafen = (): Promise<void> => {
+  const deafen = (): void => {
     isDeaf = true
-    return new Promise((resolve) => {
-      said = resolve
-    })
   }
   return { port: own, deafen, cut }
 }

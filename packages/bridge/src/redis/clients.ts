@@ -25,7 +25,7 @@ export async function newClient(address: RedisAddress, commandTimeoutMs: number)
 }
 
 function optionsOf(
-  { username, password, database, tls }: RedisAddress,
+  { username, password, database, tls, name }: RedisAddress,
   commandTimeoutMs: number,
 ): RedisOptions {
   return {
@@ -35,6 +35,7 @@ function optionsOf(
     ...(tls ? { tls: {} } : {}),
     // The older protocol is understood by whatever stands between.
     protocol: 2,
+    connectionName: `pipit-${name}`,
     disableClientInfo: true,
     connectTimeout: CONNECT_WITHIN_MS,
     commandTimeout: commandTimeoutMs,

@@ -24,7 +24,7 @@ export interface Verdict {
 export async function factsOf(client: Redis | Cluster): Promise<Facts> {
   const node = 'nodes' in client ? client.nodes('master')[0] : client
   if (node === undefined) throw new Error('the Cluster has no master')
-  const info = String(await node.call('INFO'))
+  const info = await answered(async () => String(await node.call('INFO')), '')
   const said = (field: string): string | undefined => new RegExp(`^${field}:(.*?)\\r?$`, 'm').exec(info)?.[1]
   const config = await configOf(node)
   const appendOnly = config.get('appendonly') ?? said('aof_enabled')
@@ -37,12 +37,18 @@ export async function factsOf(client: Redis | Cluster): Promise<Facts> {
 }
 
 async function configOf(node: Redis): Promise<ReadonlyMap<string, string>> {
+  const asking = (): Promise<unknown> =>
+    node.callBuffer('CONFIG', 'GET', 'appendonly', 'appendfsync', 'maxmemory-policy')
+  const reply = (await answered(asking, null)) as Reply
+  return new Map([...pairsOf(reply)].map(([name, value]) => [name, value.toString()]))
+}
+
+/** @returns `refused` when the answer is that one may not ask: ERR unknown command, NOPERM */
+async function answered<T>(ask: () => Promise<T>, refused: T): Promise<T> {
   try {
-    const reply = await node.callBuffer('CONFIG', 'GET', 'appendonly', 'appendfsync', 'maxmemory-policy')
-    return new Map([...pairsOf(reply as Reply)].map(([name, value]) => [name, value.toString()]))
+    return await ask()
   } catch (error) {
-    // It has answered, with a refusal: ERR unknown command, NOPERM.
-    if (/^(ERR|NOPERM)/.test((error as Error).message)) return new Map()
+    if (/^(ERR|NOPERM)/.test((error as Error).message)) return refused
     throw error
   }
 }
