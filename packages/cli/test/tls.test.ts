@@ -178,6 +178,35 @@ describe('client certificates', () => {
   })
 })
 
+test.each(['TLSv1.2', 'TLSv1.3'] as const)(
+  '%s: a session of an earlier handshake does not outlive its certificate',
+  async (version) => {
+    await authority.issue('leaver', { name: 'leaver', purpose: 'client', days: 30 })
+    const { port, broker } = await start({ ...WITH_CLIENTS, identityAsUsername: true })
+    const own = { ca: await text(at('ca.crt')), ...(await identity(at('leaver'))) }
+    const versions = { minVersion: version, maxVersion: version }
+    const login = async (before?: Buffer) => {
+      const socket = connectTls({ port, host: 'localhost', ...versions, ...own, session: before })
+      let session: Buffer | undefined
+      socket.on('session', (given: Buffer) => {
+        session = given
+      })
+      await once(socket, 'secureConnect')
+      socket.write(Buffer.from('100d00044d5154540402003c000163', 'hex'))
+      const [answer] = (await once(socket, 'data')) as [Buffer]
+      const isReused = socket.isSessionReused()
+      socket.destroy()
+      return { code: answer[3], isReused, session }
+    }
+    const { session, ...first } = await login()
+    expect(first).toEqual({ code: 0, isReused: false })
+    expect(await login(session)).toMatchObject({ code: 0, isReused: true })
+    await authority.revoke('leaver')
+    expect(await broker.reload()).toEqual([])
+    expect(await login(session)).toMatchObject({ code: 5 })
+  },
+)
+
 test('files of a listener that wants certificates are not for who has none, or a wrong one', async () => {
   const { httpFolder, log, wssWith } = await filesBehindCertificates()
   writeFileSync(join(httpFolder, 'page.txt'), 'inside')

@@ -3,6 +3,7 @@ import { createServer, type Server, type TLSSocket } from 'node:tls'
 import { FileWatch } from '../files.ts'
 import type { Arrival, OnSocket } from './server.ts'
 import type { Report, TlsPeer } from './stream.ts'
+import { commonNameOf, rfc2253 } from './subject.ts'
 import { checkTlsOptions, filesOf, readContexts, type TlsContexts } from './tls-context.ts'
 import { describeTlsFault, describeVerifyFault } from './tls-faults.ts'
 import type { TlsOptions } from './tls-options.ts'
@@ -116,7 +117,7 @@ export class TlsDoor {
     const { subject } = certificate
     if (subjectAsUsername === true) return { username: rfc2253(subject) }
     if (identityAsUsername !== true) return { subject: rfc2253(subject) }
-    const [, name] = /^CN=(.+)$/m.exec(subject) ?? []
+    const name = commonNameOf(certificate)
     return name === undefined ? { refusal: 'its certificate has no common name' } : { username: name }
   }
 
@@ -140,9 +141,4 @@ export class TlsDoor {
 
 function keyOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
   return `${remoteAddress}:${remotePort} ${localAddress}:${localPort}`
-}
-
-/** A subject as RFC 2253 writes it: the last part first. */
-function rfc2253(subject: string): string {
-  return subject.split('\n').reverse().join(',')
 }
