@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { connect as dial } from 'node:net'
 import { type ApiOptions, createApi, type Engine, SqliteEngine } from '@pipit/bridge'
 import { connect } from '@pipit/client'
 import { SignJWT } from 'jose'
@@ -291,11 +292,55 @@ describe('the rest', () => {
       '/v1/messages',
       '/v1/request',
       '/v1/stream',
-      '/v1/topics/{*}',
+      '/v1/topics/{topic}',
     ])
+    for (const [path, calls] of Object.entries<Record<string, { responses: object }>>(body.paths)) {
+      for (const [method, { responses }] of Object.entries(calls)) {
+        const good = Object.entries<{ description: string; content?: object }>(responses as never)
+        const [status, answer] = good.find(([code]) => code.startsWith('2')) ?? []
+        const where = `${method} ${path}`
+        expect(answer?.description, where).not.toBe('Default Response')
+        expect(status === '204' || answer?.content !== undefined, where).toBe(true)
+        expect('401' in responses, where).toBe(!['/health', '/ready'].includes(path))
+      }
+    }
     expect((await ask('GET', '/docs')).body).not.toMatch(/(src|href)="?(https?:)?\/\//)
     await ask('POST', '/v1/commands', { topic: 'a' })
     expect((await ask('GET', '/metrics')).body).toContain('pipit_bridge_accepted_total 1\n')
     expect((await ask('GET', '/nothing')).body.title).toBe('There is no such thing')
+  })
+
+  test('every refusal is application/problem+json, whoever makes it', async () => {
+    const { ask } = await newApi()
+    for (const [method, url, status, allow] of [
+      ['PUT', '/v1/commands', 405, 'POST'],
+      ['POST', '/v1/topics/a/b?x=1', 405, 'GET, HEAD'],
+      ['PATCH', '/v1/commands/x', 405, 'DELETE, GET, HEAD'],
+      ['DELETE', '/v1/hooks/', 404, undefined],
+      ['GET', '/v1/topics/%ZZ', 400, undefined],
+      ['GET', '/v1/commands/%', 400, undefined],
+    ] as const) {
+      const { headers, ...answer } = await ask(method, url)
+      expect([answer.status, answer.body.status, headers['allow']], url).toEqual([status, status, allow])
+      expect(headers['content-type'], url).toBe('application/problem+json')
+    }
+  })
+
+  test('what is no HTTP request is told so, and no longer listened to', async () => {
+    const api = await createApi({ engine: newEngine() })
+    onTestFinished(() => api.close())
+    const { port } = new URL(await api.listen({ host: '127.0.0.1', port: 0 }))
+    const said = async (text: string): Promise<string> => {
+      const socket = dial(Number(port), '127.0.0.1').setEncoding('utf8')
+      socket.write(text)
+      let answer = ''
+      for await (const part of socket) answer += part
+      return answer
+    }
+    const large = `x: ${'a'.repeat(20_000)}`
+    expect(await said(`GET /health HTTP/1.1\r\nhost: x\r\n${large}\r\n\r\n`)).toMatch(
+      /^HTTP\/1.1 431 .*application\/problem\+json.*"status":431/s,
+    )
+    expect(await said('GET / HTTP/1.1\r\nno header\r\n\r\n')).toMatch(/^HTTP\/1.1 400 .*"status":400/s)
   })
 })

@@ -76,6 +76,9 @@ describe('webhooks', () => {
       const response = await api.inject({ method: 'POST', url: '/v1/hooks', payload: { filter: 'a', url } })
       expect([response.statusCode, response.json().errors[0].field]).toEqual([400, '/url'])
     }
+    const payload = { filter: 'a', url: 'http://x/', secret: 'sixteen letters \0' }
+    const response = await api.inject({ method: 'POST', url: '/v1/hooks', payload })
+    expect([response.statusCode, response.json().errors[0].field]).toEqual([400, '/secret'])
   })
 
   test('reach nothing inside, by whatever name, unless the worker lets them', async () => {

@@ -110,6 +110,7 @@ function callerOf({ name, publish, subscribe, hooks, rate }: ApiKey): Caller {
 function callerOfClaims(payload: JWTPayload): Caller {
   const claim = payload['pipit'] as { publish?: unknown; subscribe?: unknown; hooks?: unknown } | undefined
   if (payload.sub === undefined) throw new Problem(401, 'the token has no "sub"')
+  if (payload.sub.includes('\0')) throw new Problem(401, 'the "sub" of the token holds U+0000')
   const caller = {
     name: payload.sub,
     publish: filtersOf(claim?.publish),

@@ -8,10 +8,14 @@ import type { BrokerOptions } from '../worker/connection.ts'
 import type { Log } from '../worker/log.ts'
 import { Access, type ApiKey, type Caller, type JwtOptions, type RateLimit } from './access.ts'
 import { BrokerLink } from './broker-link.ts'
+import { answerClientError } from './client-errors.ts'
 import type { Context } from './context.ts'
 import { Counters } from './counters.ts'
 import { problemOf, type SchemaFault, schemaProblem } from './faults.ts'
-import type { Problem } from './problem.ts'
+import { Methods } from './methods.ts'
+import { OPEN_PATHS } from './open-paths.ts'
+import { documentation } from './openapi.ts'
+import { Problem } from './problem.ts'
 import { RateLimits } from './rate-limits.ts'
 import { commandRoutes } from './routes/commands.ts'
 import { docRoutes } from './routes/docs.ts'
@@ -38,9 +42,6 @@ export interface ApiOptions {
   readonly log?: Log
 }
 
-/** What anybody may ask for. */
-const OPEN_PATHS: ReadonlySet<string> = new Set(['/health', '/ready', '/docs', '/docs/openapi.json'])
-
 /** Makes the HTTP API; it keeps nothing that another process would need. Listen with `app.listen`, end it with
  *  `app.close`, and close the engine afterwards.
  *  @throws TypeError for keys that are not right */
@@ -58,7 +59,11 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
     bodyLimit: options.bodyLimit ?? 1_048_576,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 65_535 },
+    // What the router cannot read.
+    frameworkErrors: (error, _, reply) => answer(reply, problemOf(error)),
+    clientErrorHandler: answerClientError,
   })
+  const methods = new Methods(app)
   app.setValidatorCompiler<TSchema>(validator)
   app.setSchemaErrorFormatter((errors, part) => schemaProblem(errors as readonly SchemaFault[], part))
   app.setErrorHandler((error, request, reply) => {
@@ -66,18 +71,13 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
     if (problem.status === 500) log?.(`${request.method} ${request.url}: ${(error as Error).stack ?? error}`)
     return answer(reply, problem)
   })
-  app.setNotFoundHandler((request, reply) =>
-    answer(
-      reply,
-      problemOf({ statusCode: 404, message: `there is no ${request.method} ${request.url}; see /docs` }),
-    ),
-  )
+  app.setNotFoundHandler(({ url, method }, reply) => answer(reply, notFound(url, method, methods)))
   app.addHook('onResponse', (_, reply, done) => {
     counters.answered(reply.statusCode)
     done()
   })
   guard(app, options)
-  await app.register(swagger, { openapi: { info: { title: 'Pipit bridge', version: '1' } } })
+  await app.register(swagger, documentation)
   for (const routes of [commandRoutes, messageRoutes, requestRoutes, hookRoutes, stateRoutes, docRoutes]) {
     // Registered behind the documentation, which lists what comes after it.
     app.register(async (scope) => routes(scope, context))
@@ -101,7 +101,7 @@ function guard(app: FastifyInstance, { keys, jwt, rate }: ApiOptions): void {
     if (limit !== undefined) limits.take(caller.name, limit, performance.now())
   }
   app.addHook('onRequest', (request, _, done) => {
-    if (OPEN_PATHS.has(request.url)) return done()
+    if (OPEN_PATHS.has(request.url.split('?', 1)[0] ?? '')) return done()
     try {
       const token = tokenOf(request)
       const caller = access.known(token)
@@ -118,6 +118,12 @@ function guard(app: FastifyInstance, { keys, jwt, rate }: ApiOptions): void {
       done(error as Error)
     }
   })
+}
+
+function notFound(url: string, method: string, methods: Methods): Problem {
+  const allow = methods.of(url)
+  if (allow.length === 0) return new Problem(404, `there is no ${url}; see /docs`)
+  return new Problem(405, `${method} is not for ${url}, but ${allow.join(', ')}; see /docs`, { allow })
 }
 
 function tokenOf({ headers }: FastifyRequest): string | undefined {
@@ -137,6 +143,7 @@ function validator({ schema, httpPart }: { schema: TSchema; httpPart?: string })
 
 function answer(reply: FastifyReply, problem: Problem): FastifyReply {
   if (problem.retryAfter !== undefined) reply.header('retry-after', problem.retryAfter)
+  if (problem.allow !== undefined) reply.header('allow', problem.allow.join(', '))
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer')
   // Text, not an object: the schema of the route's answers is not meant for it.
   return reply

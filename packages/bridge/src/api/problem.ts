@@ -9,17 +9,22 @@ export interface ProblemOptions {
   readonly fields?: readonly FieldFault[]
   /** Seconds. */
   readonly retryAfter?: number
+  /** The methods that there are. */
+  readonly allow?: readonly string[]
 }
 
-const TITLES: Readonly<Record<number, string>> = {
+export const TITLES: Readonly<Record<number, string>> = {
   400: 'The request is not valid',
   401: 'Who asks is not known',
   403: 'Not allowed',
   404: 'There is no such thing',
+  405: 'The method is not for this',
+  408: 'The request took too long',
   409: 'The request contradicts an earlier one',
   413: 'The body is too large',
   415: 'The body is not JSON',
   429: 'Too many requests',
+  431: 'The headers are too large',
   500: 'Something is wrong in here',
   501: 'The broker cannot do this',
   502: 'The broker refused',
@@ -32,12 +37,14 @@ export class Problem extends Error {
   readonly status: number
   readonly fields: readonly FieldFault[]
   readonly retryAfter: number | undefined
+  readonly allow: readonly string[] | undefined
 
-  constructor(status: number, detail: string, { fields = [], retryAfter }: ProblemOptions = {}) {
+  constructor(status: number, detail: string, { fields = [], retryAfter, allow }: ProblemOptions = {}) {
     super(detail)
     this.status = status
     this.fields = fields
     this.retryAfter = retryAfter
+    this.allow = allow
   }
 
   /** One field that is wrong. */

@@ -63,6 +63,7 @@ export const HookBody = Type.Object(
       Type.String({
         minLength: 16,
         maxLength: 256,
+        pattern: '^[^\\u0000]*$',
         description: 'Signs what is sent; default: one made here.',
       }),
     ),
@@ -93,16 +94,31 @@ export const StreamQuery = Type.Object(
   { additionalProperties: false },
 )
 
-export const Accepted = Type.Object({ id: Type.String(), status: Type.String() })
-export const AcceptedBatch = Type.Object({ ids: Type.Array(Type.String()), status: Type.String() })
-
-export const Ready = Type.Object({
-  status: Type.Literal('ready', { description: 'Commands are taken.' }),
-  messages: Type.String({ description: 'ok, or unavailable: the log of messages cannot be read now.' }),
-  workers: Type.Optional(
-    Type.Object({
-      alive: Type.Integer({ description: 'Workers that have said so in the last seconds.' }),
-      connected: Type.Integer({ description: 'Those among them that have a connection to the broker.' }),
-    }),
+export const StreamHeaders = Type.Object({
+  'last-event-id': Type.Optional(
+    Type.String({ description: 'A cursor: goes on behind it. A browser gives it by itself.' }),
   ),
 })
+
+export const Accepted = Type.Object(
+  { id: Type.String(), status: Type.String() },
+  { description: 'It is durable' },
+)
+export const AcceptedBatch = Type.Object(
+  { ids: Type.Array(Type.String()), status: Type.String() },
+  { description: 'All of them are durable' },
+)
+
+export const Ready = Type.Object(
+  {
+    status: Type.Literal('ready', { description: 'Commands are taken.' }),
+    messages: Type.String({ description: 'ok, or unavailable: the log of messages cannot be read now.' }),
+    workers: Type.Optional(
+      Type.Object({
+        alive: Type.Integer({ description: 'Workers that have said so in the last seconds.' }),
+        connected: Type.Integer({ description: 'Those among them that have a connection to the broker.' }),
+      }),
+    ),
+  },
+  { description: 'Commands are taken' },
+)

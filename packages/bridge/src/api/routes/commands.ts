@@ -4,6 +4,7 @@ import { Type } from 'typebox'
 import type { Command, NewCommand } from '../../engine/commands.ts'
 import { payloadView } from '../../engine/view.ts'
 import { mayPublish } from '../access.ts'
+import { Command as CommandAnswer } from '../answers.ts'
 import type { Context, Routes } from '../context.ts'
 import { checkedTopic, payloadOf, propertiesOf, timeOf } from '../fields.ts'
 import { newId } from '../ids.ts'
@@ -22,6 +23,7 @@ export const commandRoutes: Routes = (app, context) => {
         body: CommandBody,
         headers: IdempotencyHeaders,
         response: { 202: Accepted },
+        refusals: [403, 409, 503],
       },
     },
     async (request, reply) => {
@@ -39,6 +41,7 @@ export const commandRoutes: Routes = (app, context) => {
         body: BatchBody,
         headers: IdempotencyHeaders,
         response: { 202: AcceptedBatch },
+        refusals: [403, 409, 503],
       },
     },
     async (request, reply) => {
@@ -50,7 +53,14 @@ export const commandRoutes: Routes = (app, context) => {
 
   app.get<{ Params: { id: string } }>(
     '/v1/commands/:id',
-    { schema: { summary: 'What became of a command', params: IdParams } },
+    {
+      schema: {
+        summary: 'What became of a command',
+        params: IdParams,
+        answers: { 200: CommandAnswer },
+        refusals: [404, 503],
+      },
+    },
     async (request) => view(await find(context, request)),
   )
 
@@ -60,7 +70,8 @@ export const commandRoutes: Routes = (app, context) => {
       schema: {
         summary: 'Take back a command that is queued',
         params: IdParams,
-        response: { 204: Type.Null() },
+        response: { 204: Type.Null({ description: 'It is taken back' }) },
+        refusals: [404, 409, 503],
       },
     },
     async (request, reply) => {

@@ -41,6 +41,13 @@ const PAGE = `<!doctype html>
       }
       const body = what.requestBody?.content?.['application/json']?.schema
       if (body) add(details, 'pre', JSON.stringify(body, null, 2))
+      for (const [status, answer] of Object.entries(what.responses)) {
+        const p = details.appendChild(document.createElement('p'))
+        add(p, 'code', status)
+        add(p, 'span', ' ' + answer.description)
+        const shown = status < 300 && answer.content?.['application/json']?.schema
+        if (shown) add(details, 'pre', JSON.stringify(shown, null, 2))
+      }
     }
   })
 </script>

@@ -4,6 +4,7 @@ import { type Static, Type } from 'typebox'
 import type { HookState } from '../../engine/hooks.ts'
 import { isInsideHost } from '../../worker/inside.ts'
 import { mayRead } from '../access.ts'
+import { DeadLetters, Hooks, NewHook } from '../answers.ts'
 import type { Routes } from '../context.ts'
 import { checkedFilter } from '../fields.ts'
 import { newId } from '../ids.ts'
@@ -14,7 +15,14 @@ import { HookBody, IdParams } from '../schemas.ts'
 export const hookRoutes: Routes = (app, { engine, hooksInside }) => {
   app.post<{ Body: Static<typeof HookBody> }>(
     '/v1/hooks',
-    { schema: { summary: 'Have messages sent to a URL', body: HookBody } },
+    {
+      schema: {
+        summary: 'Have messages sent to a URL',
+        body: HookBody,
+        answers: { 201: NewHook },
+        refusals: [403, 503],
+      },
+    },
     async (request, reply) => {
       const { caller, body } = request
       if (caller.hooks === false) throw new Problem(403, `${caller.name} may not have webhooks`)
@@ -36,14 +44,22 @@ export const hookRoutes: Routes = (app, { engine, hooksInside }) => {
     },
   )
 
-  app.get('/v1/hooks', { schema: { summary: 'Your webhooks' } }, async ({ caller }) => {
+  const listed = { summary: 'Your webhooks', answers: { 200: Hooks }, refusals: [503] }
+  app.get('/v1/hooks', { schema: listed }, async ({ caller }) => {
     const hooks = (await engine.hooks.list()).filter(({ owner }) => owner === caller.name)
     return { hooks: hooks.map(view) }
   })
 
   app.delete<{ Params: { id: string } }>(
     '/v1/hooks/:id',
-    { schema: { summary: 'End a webhook', params: IdParams, response: { 204: Type.Null() } } },
+    {
+      schema: {
+        summary: 'End a webhook',
+        params: IdParams,
+        response: { 204: Type.Null({ description: 'It has ended' }) },
+        refusals: [404, 503],
+      },
+    },
     async ({ params, caller }, reply) => {
       if (!(await engine.hooks.remove(params.id, caller.name))) throw notFound(params.id)
       return reply.code(204).send(null)
@@ -52,7 +68,14 @@ export const hookRoutes: Routes = (app, { engine, hooksInside }) => {
 
   app.get<{ Params: { id: string } }>(
     '/v1/hooks/:id/dead-letters',
-    { schema: { summary: 'Messages that a webhook did not take, the newest first', params: IdParams } },
+    {
+      schema: {
+        summary: 'Messages that a webhook did not take, the newest first',
+        params: IdParams,
+        answers: { 200: DeadLetters },
+        refusals: [404, 503],
+      },
+    },
     async (request) => {
       const { id } = await own(request)
       const dead = await engine.hooks.deadLetters(id, 100)

@@ -1,11 +1,12 @@
 import type { StoredMessage } from '../../engine/messages.ts'
 import { messageView } from '../../engine/view.ts'
 import { mayRead } from '../access.ts'
+import { Events, Message, Messages } from '../answers.ts'
 import type { Context, Routes } from '../context.ts'
 import { checkedCursor, checkedFilter, checkedTopic } from '../fields.ts'
 import { Listener } from '../listener.ts'
 import { Problem } from '../problem.ts'
-import { MessagesQuery, StreamQuery } from '../schemas.ts'
+import { MessagesQuery, StreamHeaders, StreamQuery } from '../schemas.ts'
 
 /** Pages of the log that one request looks through for a rare filter. */
 const PAGES = 20
@@ -21,7 +22,13 @@ interface Query {
 export const messageRoutes: Routes = (app, context) => {
   app.get<{ Params: { '*': string } }>(
     '/v1/topics/*',
-    { schema: { summary: 'The last message of a topic' } },
+    {
+      schema: {
+        summary: 'The last message of a topic',
+        answers: { 200: Message },
+        refusals: [400, 403, 404, 503],
+      },
+    },
     async (request) => {
       const topic = checkedTopic(request.params['*'], 'topic')
       mayRead(request.caller, topic, 'topic')
@@ -33,7 +40,14 @@ export const messageRoutes: Routes = (app, context) => {
 
   app.get<{ Querystring: Query }>(
     '/v1/messages',
-    { schema: { summary: 'Stored messages of a filter, oldest first', querystring: MessagesQuery } },
+    {
+      schema: {
+        summary: 'Stored messages of a filter, oldest first',
+        querystring: MessagesQuery,
+        answers: { 200: Messages },
+        refusals: [403, 503],
+      },
+    },
     async ({ query, caller }) => {
       const { since, limit = 100 } = query
       const filter = checkedFilter(query.filter ?? '#', 'filter')
@@ -45,7 +59,13 @@ export const messageRoutes: Routes = (app, context) => {
   app.get<{ Querystring: Query }>(
     '/v1/stream',
     {
-      schema: { summary: 'Messages of a filter as they come (Server-Sent Events)', querystring: StreamQuery },
+      schema: {
+        summary: 'Messages of a filter as they come (Server-Sent Events)',
+        querystring: StreamQuery,
+        headers: StreamHeaders,
+        answers: { 200: Events },
+        refusals: [403, 503],
+      },
     },
     async (request, reply) => {
       const filter = checkedFilter(request.query.filter ?? '#', 'filter')

@@ -1,4 +1,5 @@
 import type { Engine } from '../../engine/engine.ts'
+import { Fine, Text } from '../answers.ts'
 import type { Routes } from '../context.ts'
 import { metrics } from '../metrics.ts'
 import { Ready } from '../schemas.ts'
@@ -8,18 +9,26 @@ const READY_WITHIN_MS = 2_000
 
 /** How this process is, and who is at work. */
 export const stateRoutes: Routes = (app, context) => {
-  app.get('/health', { schema: { summary: 'This process answers' } }, async () => ({ status: 'ok' }))
+  const health = { summary: 'This process answers', answers: { 200: Fine } }
+  app.get('/health', { schema: health }, async () => ({ status: 'ok' }))
 
   app.get(
     '/ready',
-    { schema: { summary: 'The queue can be written; who works on it', response: { 200: Ready } } },
+    {
+      schema: {
+        summary: 'The queue can be written; who works on it',
+        response: { 200: Ready },
+        refusals: [503],
+      },
+    },
     async () => {
       await within(READY_WITHIN_MS, 'the queue', context.engine.check())
       return { status: 'ready', ...(await others(context.engine)) }
     },
   )
 
-  app.get('/metrics', { schema: { summary: 'Counters, as Prometheus reads them' } }, async (_, reply) => {
+  const counted = { summary: 'Counters, as Prometheus reads them', answers: { 200: Text } }
+  app.get('/metrics', { schema: counted }, async (_, reply) => {
     reply.type('text/plain; version=0.0.4')
     return metrics(context)
   })
