@@ -44,6 +44,14 @@ test('--smoke: every message arrives, once and in order, at our broker, and none
   ])
 })
 
+test('state: what a broker holds comes whole, once and in order; each broker is measured', {
+  timeout: 120_000,
+}, async () => {
+  const output = await bench('state', ...'--rounds 1 --seconds 0.2 --warm-up 0.2 --count 1000'.split(' '))
+  expect(output.match(/^pipit +1 +[\d,]+ +[\d,]+ *[\d,]*$/gm)).toHaveLength(4)
+  expect(output.match(/^aedes +1 /gm)).toHaveLength(4)
+})
+
 // Again if it fails: another program may take the port between the look for a free one and its use.
 test('latency prints the median in milliseconds', { retry: 2 }, async () => {
   // Exit code 1 says "above the target", which a busy machine may be.

@@ -71,10 +71,17 @@ export class Link {
 
   /** @throws Error when it is refused */
   async subscribe(topicFilter: string, qos: QoS): Promise<void> {
-    const packet: Packet = { type: 'SUBSCRIBE', packetId: 1, subscriptions: [{ topicFilter, qos }] }
-    const { code } = await this.ask(packet)
-    if (code >= 0x80)
-      throw new Error(`the broker refused a subscription to ${topicFilter} (0x${code.toString(16)})`)
+    await this.subscribeAll([topicFilter], qos)
+  }
+
+  /** Subscribes to all of them in one packet.
+   *  @throws Error when the last is refused */
+  async subscribeAll(topicFilters: readonly string[], qos: QoS = 0): Promise<void> {
+    const subscriptions = topicFilters.map((topicFilter) => ({ topicFilter, qos }))
+    const { code } = await this.ask({ type: 'SUBSCRIBE', packetId: 1, subscriptions })
+    if (code >= 0x80) {
+      throw new Error(`the broker refused a subscription to ${topicFilters.at(-1)} (0x${code.toString(16)})`)
+    }
   }
 
   /** Hands bytes to the socket; `done` is called when they may be written over. */
