@@ -8,12 +8,14 @@ import {
   EngineUnavailableError,
   type Lease,
   type NewMessage,
+  openEngine,
   RedisEngine,
   Worker,
 } from '@pipit/bridge'
 import { connect } from '@pipit/client'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { type BrokerProcess, freePort } from '../../../tools/torture/brokers.ts'
+import { hasPostgres, PostgresServer } from '../../../tools/torture/postgres.ts'
 import { redisProcess, redisPrograms } from '../../../tools/torture/redis.ts'
 import { engineContract } from './engine-contract.ts'
 import { newBetween, newRedis, newRedisEngine } from './redis-scene.ts'
@@ -370,6 +372,30 @@ describe.skipIf(redisPrograms.length === 0).each(programs)('with $name', ({ path
     expect([kept.gap, kept.messages.length < 500, kept.messages.length >= 200]).toEqual([true, true, true])
     expect(await engine.messages.append(lease, [{ ...message('t'), uniqueId: '0 0' }], [])).toBe(1)
     expect(await engine.messages.append(lease, [{ ...message('t'), uniqueId: '19 99' }], [])).toBe(0)
+  })
+})
+
+describe.skipIf(redisPrograms.length === 0 || !hasPostgres)('with Redis and PostgreSQL', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'pipit-bridge-redis-'))
+  let [redis, postgres]: [BrokerProcess?, PostgresServer?] = []
+  let names = 0
+  beforeAll(async () => {
+    redis = redisProcess(await freePort(), folder)
+    await redis.start()
+    postgres = await PostgresServer.create()
+  })
+  afterAll(async () => {
+    await Promise.all([redis?.kill(), postgres?.remove()])
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  engineContract('the two together', {
+    async share() {
+      const name = `c${++names}`
+      const queue = `redis://127.0.0.1:${redis?.port}?name=${name}`
+      const database = postgres?.address(`schema=${name}`)
+      return async () => openEngine({ queue, database, log: () => {} })
+    },
   })
 })
 
