@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { Broker, type WebSocketListenOptions } from '../src/index.ts'
-import { noMosquitto, Twins } from './twins.ts'
+import { beside, Twins } from './twins.ts'
 
 let folder = ''
 let twins: Twins
@@ -232,9 +232,9 @@ describe('httpFolder', () => {
 
 const hasIpv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ family }) => family === 'IPv6'))
 // Its library listens on IPv6, whatever it is told.
-const beside = hasIpv6 ? (noMosquitto ?? 'installed') : "skipped: Mosquitto's WebSockets need IPv6"
+const how = hasIpv6 ? beside : "skipped: Mosquitto's WebSockets need IPv6"
 
-describe.skipIf(!hasIpv6)(`http_dir beside Mosquitto's (${beside})`, () => {
+describe.skipIf(!hasIpv6)(`http_dir beside Mosquitto's (${how})`, () => {
   test('the same files, and none of the others', async () => {
     const site = join(folder, 'site')
     // Mosquitto 2.0.11 does not start with nothing but WebSockets.

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Peer, payloads } from './peer.ts'
-import { noMosquitto, Twins } from './twins.ts'
+import { beside, Twins } from './twins.ts'
 
 // What a mosquitto.conf says about delivery and limits: the same with our broker and with Debian's Mosquitto.
 
@@ -33,7 +33,7 @@ async function untilEnd(peer: Peer): Promise<string[]> {
   }
 }
 
-describe(`the same as with Mosquitto (${noMosquitto ?? 'installed'})`, () => {
+describe(`the same as with Mosquitto (${beside})`, () => {
   test.each([
     ['', ['t 1 two', 't 1 four']],
     ['queue_qos0_messages true\n', ['t 0 one', 't 1 two', 'u 0 three', 't 1 four', 't 0 five']],

@@ -2,7 +2,7 @@ import { Broker } from '@pipit/broker'
 import type { ProtocolVersion, Publish } from '@pipit/protocol'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Peer } from './peer.ts'
-import { noMosquitto, type Twin, Twins } from './twins.ts'
+import { beside, type Twin, Twins } from './twins.ts'
 
 // `mount_point` of a mosquitto.conf: the same with our broker and with Debian's Mosquitto.
 
@@ -59,7 +59,7 @@ function lineOf({ topic, qos, retain, payload, properties }: Publish): string {
   return `${topic} ${qos}${retain ? ' retained' : ''}${answer} ${Buffer.from(payload).toString()}`
 }
 
-describe(`the same as with Mosquitto (${noMosquitto ?? 'installed'})`, () => {
+describe(`the same as with Mosquitto (${beside})`, () => {
   test.each([3, 4, 5] as const)('version %i: what comes from inside is below it', async (version) => {
     for (const twin of await twins.start(CONF)) {
       const house = new House(twin, version)

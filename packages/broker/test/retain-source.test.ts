@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Peer, payloads } from './peer.ts'
-import { noMosquitto, Twins } from './twins.ts'
+import { beside, Twins } from './twins.ts'
 
 // Retained messages of clients that may no longer publish them.
 
@@ -39,7 +39,7 @@ async function retain(port: number): Promise<void> {
 
 const ALL = ['nobodys', 'w/1', 'w/2', 'x']
 
-describe(`check_retain_source, as with Mosquitto (${noMosquitto ?? 'installed'})`, () => {
+describe(`check_retain_source, as with Mosquitto (${beside})`, () => {
   test.each([
     ['check_retain_source true\n', ['x']],
     ['check_retain_source false\n', ALL],

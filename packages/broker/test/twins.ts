@@ -12,9 +12,9 @@ const program = ['mosquitto', '/usr/sbin/mosquitto'].find(
   (path) => spawnSync(path, ['-h']).error === undefined,
 )
 
-/** Why tests beside Debian's broker are skipped; undefined where it is installed. */
-export const noMosquitto =
-  program === undefined ? 'skipped: mosquitto is not installed (apt-get install mosquitto)' : undefined
+/** What tests beside Debian's broker are called: where it is not installed, ours is asked alone. */
+export const beside =
+  program === undefined ? 'ours alone: mosquitto is not installed (apt-get install mosquitto)' : 'installed'
 
 /** One of two brokers that were started with the same file. */
 export interface Twin {
