@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer, connect as dial, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,12 +11,16 @@ import {
   type NewMessage,
   openEngine,
   PostgresLog,
+  Worker,
 } from '@pipit/bridge'
+import { connect } from '@pipit/client'
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { type BrokerProcess, freePort } from '../../../tools/torture/brokers.ts'
 import { hasPostgres, PostgresServer } from '../../../tools/torture/postgres.ts'
+import { redisProcess, redisPrograms } from '../../../tools/torture/redis.ts'
 import { engineContract } from './engine-contract.ts'
-import { command, until } from './scene.ts'
+import { command, newBroker, until } from './scene.ts'
 
 const NOW = 1_700_000_000_000
 const LEASE = { owner: 'test', now: NOW, leaseMs: 1e9 }
@@ -62,6 +66,25 @@ describe.skipIf(!hasPostgres)('with PostgreSQL', () => {
       const database = server.address(newSchema())
       return async () => openEngine({ queue, database })
     },
+  })
+
+  describe.skipIf(redisPrograms.length === 0)('and Redis', () => {
+    let redis: BrokerProcess
+    beforeAll(async () => {
+      const data = join(folder, 'redis')
+      mkdirSync(data)
+      redis = redisProcess(await freePort(), data)
+      await redis.start()
+    })
+    afterAll(() => redis.kill())
+
+    engineContract('Redis and PostgreSQL', {
+      async share() {
+        const queue = `redis://127.0.0.1:${redis.port}?name=s${schemas}`
+        const database = server.address(newSchema())
+        return async () => openEngine({ queue, database })
+      },
+    })
   })
 
   describe('the log of messages', () => {
@@ -178,6 +201,51 @@ describe.skipIf(!hasPostgres)('with PostgreSQL', () => {
       expect(await log.messages.append(lease, [...messages], [])).toBe(2)
     })
   })
+
+  test('a process that stops in the middle of an append does not hold up the others for long', async () => {
+    const query = newSchema()
+    const middleman = await Middleman.create(server.port)
+    const stopped = new PostgresLog({ address: middleman.address(query) })
+    onTestFinished(() => stopped.close())
+    const other = newLog(query)
+    const [lease, its] = [await listener(stopped), await listener(other)]
+    middleman.cut = 'stall'
+    const stalled = stopped.messages.append(lease, [message('a')], []).catch((error: unknown) => error)
+    await until(() => middleman.cut === undefined)
+    expect(await other.messages.append(its, [message('b')], [])).toBe(1)
+    expect(await stalled).toMatchObject({ code: 'ENGINE_UNAVAILABLE' })
+    expect((await read(other, '#')).map(({ topic }) => topic)).toEqual(['b'])
+  })
+
+  test('a worker that is stopped while the database is away leaves with the broker what it could not store', async () => {
+    const { url } = await newBroker()
+    const options = { queue: join(folder, 'stopped', 'bridge.db'), database: server.address(newSchema()) }
+    const engine = openEngine(options)
+    onTestFinished(() => engine.close())
+    const client = await connect(url)
+    onTestFinished(() => client.close())
+    const worker = new Worker({ engine, broker: { url }, leaseMs: 1_000 })
+    worker.start()
+    onTestFinished(() => worker.stop())
+    await until(async () => {
+      await client.publish('a', 'begin', { qos: 1 })
+      return (await engine.messages.last('a')) !== undefined
+    })
+    await server.stop('SIGINT')
+    await client.publish('a', 'meanwhile', { qos: 2 })
+    await worker.stop()
+    await server.start()
+    const next = new Worker({ engine, broker: { url } })
+    next.start()
+    onTestFinished(() => next.stop())
+    await until(async () =>
+      Buffer.from((await engine.messages.last('a'))?.payload ?? []).equals(Buffer.from('meanwhile')),
+    )
+    const { messages } = await engine.messages.read({ limit: 1000 })
+    expect(
+      messages.filter(({ payload }) => Buffer.from(payload).equals(Buffer.from('meanwhile'))),
+    ).toHaveLength(1)
+  }, 120_000)
 
   describe('a restart', () => {
     test.each(['SIGINT', 'SIGKILL'] as const)(
@@ -386,7 +454,7 @@ async function topicsOf(log: Pick<Engine, 'messages'>): Promise<string[]> {
 
 /** Stands between, and cuts one connection at its next commit: in front of it, or behind it. */
 class Middleman {
-  cut: 'request' | 'answer' | undefined = undefined
+  cut: 'request' | 'answer' | 'stall' | undefined = undefined
   readonly port: number
 
   private constructor(port: number) {
@@ -422,10 +490,11 @@ class Middleman {
       if (isCommitting && this.cut === 'request') {
         this.cut = undefined
         end()
-      } else far.write(bytes)
+      } else if (isCommitting && this.cut === 'stall') this.cut = undefined
+      else far.write(bytes)
     })
     far.on('data', (bytes) => {
-      if (isCommitting) {
+      if (isCommitting && this.cut === 'answer') {
         this.cut = undefined
         end()
       } else near.write(bytes)

@@ -14,6 +14,8 @@ const CONNECT_TIMEOUT_MS = 3_000
 /** How long a statement may take; the server gives up first, so that it does not go on without us. */
 const STATEMENT_TIMEOUT_MS = 10_000
 const ANSWER_TIMEOUT_MS = 12_000
+/** How long a transaction may say nothing: a process that is suspended in one holds up all others. */
+const SILENCE_TIMEOUT_MS = 5_000
 /** Tries of a transaction that others were in the way of. */
 const TRIES = 5
 /** Two transactions that wait for each other, or could not have happened one after the other. */
@@ -138,6 +140,7 @@ export class Connections {
   private async prepare(client: ClientBase, sql: Sql): Promise<void> {
     if (!this.prepared.has(client)) {
       await sql.batch(`SET search_path TO "${this.schema}"; SET statement_timeout = ${STATEMENT_TIMEOUT_MS};
+        SET idle_in_transaction_session_timeout = ${SILENCE_TIMEOUT_MS};
         SET standard_conforming_strings = on; SET default_transaction_isolation = 'read committed';
         SELECT set_config('synchronous_commit', 'on', false)
           WHERE current_setting('synchronous_commit') = 'off'`)

@@ -228,7 +228,9 @@ export class Listener {
       try {
         return await engine.messages.append(lease, rows, changes, batch)
       } catch (error) {
-        if (!(error instanceof EngineUnavailableError) || this.isLost) throw error
+        // Who is stopped leaves with the broker what cannot be stored now.
+        const isLeaving = this.isLost || this.isStopping
+        if (!(error instanceof EngineUnavailableError) || isLeaving) throw error
         await pause(RETRY_MS)
       }
     }

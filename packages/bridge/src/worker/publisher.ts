@@ -84,6 +84,8 @@ export class Publisher {
   stop(): void {
     this.isStopping = true
     this.wake.call()
+    // An engine that does not come back is not waited for: who has the session next finishes what was sent.
+    setTimeout(() => this.outcomes?.abandon(), 2 * GOODBYE_MS).unref()
   }
 
   /** Works until it is stopped, has lost its lease, or has drained its session. */
