@@ -98,7 +98,9 @@ export class Journal implements BatchEvents {
   private firstMessage: number
   private firstReference: number
   /** What is older, and has changed since the last batch. */
-  private changed: Change[] = []
+  private readonly changed: Delivery[] = []
+  /** For each: its reference then (once another it is settled), and state + 4 * Packet Identifier. */
+  private readonly changes: number[] = []
   private readonly goneMessages = new Run()
   private readonly goneReferences = new Run()
   /** How many of both are not settled. */
@@ -354,8 +356,10 @@ export class Journal implements BatchEvents {
     const { reference } = delivery
     if (reference === 0) return
     const index = reference - this.firstReference
-    if (index < 0) this.changed.push({ delivery, reference, state, packetId })
-    else this.inFlight[index] = state + 4 * packetId
+    if (index < 0) {
+      this.changed.push(delivery)
+      this.changes.push(reference, state + 4 * packetId)
+    } else this.inFlight[index] = state + 4 * packetId
     this.recordLazily()
   }
 
@@ -553,23 +557,16 @@ export class Journal implements BatchEvents {
   }
 
   private encodeLazy(): void {
-    const { batch, changed } = this
-    for (const { delivery, reference, state, packetId } of changed) {
-      if (delivery.reference === reference) batch.updateReference(reference, state, packetId)
+    const { batch, changed, changes } = this
+    for (let i = 0; i < changed.length; i++) {
+      const reference = changes[2 * i]!
+      const change = changes[2 * i + 1]!
+      if (changed[i]!.reference === reference) batch.updateReference(reference, change & 3, change >> 2)
     }
-    this.changed = []
+    changed.length = changes.length = 0
     this.goneReferences.giveTo((first, last) => batch.deleteReference(first, last))
     this.goneMessages.giveTo((first, last) => batch.deleteMessage(first, last))
   }
-}
-
-/** A change of what is in a batch already. */
-interface Change {
-  readonly delivery: Delivery
-  /** What it was then: once another it is settled. */
-  readonly reference: number
-  readonly state: number
-  readonly packetId: number
 }
 
 /** Identifiers that follow each other: acknowledgements come nearly in order. */

@@ -13,7 +13,7 @@ const CARRIED_QOS2 = 3
 export class Inbound<M> {
   /** What we announced; a peer beyond it is disconnected with 0x93. */
   receiveMaximum: number
-  private readonly table = new PacketIdTable<M | undefined>()
+  private readonly table = new PacketIdTable<M | undefined>(true)
   /** How many count towards Receive Maximum. */
   private counted = 0
 

@@ -107,8 +107,8 @@ describe('PacketIdTable', () => {
       state: fc.integer({ min: 1, max: 4 }),
     })
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
-        const table = new PacketIdTable<number>()
+      fc.property(fc.array(step, { maxLength: 200 }), fc.boolean(), (steps, isSpread) => {
+        const table = new PacketIdTable<number>(isSpread)
         // A Map keeps the order in which its keys came, as the table does.
         const model = new Map<number, { value: number; state: number }>()
         let next = 0
