@@ -23,4 +23,10 @@ describe.skipIf(program('mosquitto') === undefined)(`a link, ${why}`, () => {
     },
     240_000,
   )
+
+  test('killed three times with its broker it loses nothing and repeats nothing at QoS 2', async () => {
+    const result = await tortureLinks({ restarts: 3, qos: 2, onlyKills: true, between: 20 })
+    expect(result).toMatchObject({ out: { lost: 0, repeated: 0 }, in: { lost: 0, repeated: 0 } })
+    expect(result.in.acknowledged).toBeGreaterThan(50)
+  }, 240_000)
 })
