@@ -131,6 +131,17 @@ describe.skipIf(redisPrograms.length === 0).each(programs)('with $name', ({ path
       expect(await until(() => engine.sessions.records(lease).catch(() => undefined))).toEqual([])
     })
 
+    test('that has become a replica is used again when it is a master', async () => {
+      const { url, client } = await newRedis([], path)
+      const engine = newRedisEngine(url)
+      await engine.check()
+      await client.replicaof('127.0.0.1', await freePort())
+      const message = expect.stringContaining('READONLY')
+      await expect(engine.commands.add([command()])).rejects.toMatchObject({ ...UNAVAILABLE, message })
+      await client.replicaof('NO', 'ONE')
+      await until(() => engine.commands.add([command()]).catch(() => undefined))
+    })
+
     test('nobody listens there, or it is no Redis: each call says so', async () => {
       const nowhere = newRedisEngine(`redis://user:hunter2@127.0.0.1:${await freePort()}`)
       const error = await nowhere.commands.counts().catch((reason: unknown) => reason)

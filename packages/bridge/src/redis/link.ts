@@ -152,6 +152,10 @@ export class Link {
     const client = await newClient(address, commandTimeoutMs)
     this.client = client
     client.on('ready', () => void this.examine(client))
+    client.on('connect', () => {
+      // Until it has read what it keeps.
+      if (!this.isUp) this.fault = 'it does not take commands yet'
+    })
     client.on('error', (error: Error) => this.down(inWords(error.message, error.message)))
     client.on('close', () => this.down('the connection was lost'))
     // A connection that listens can do nothing else, except in a Cluster, which has more than one.
