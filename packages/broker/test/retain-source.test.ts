@@ -171,6 +171,48 @@ describe('checkRetainSource over a restart', () => {
     expect(await shown(await restarted(MAY))).toEqual(ALL)
   })
 
+  const KEEP = { sessionExpiryInterval: 1000 }
+
+  test('of a will that is published afterwards', async () => {
+    twins.write('acl', MAY)
+    const { ports } = await twins.startOurs(KEPT)
+    const will = { topic: 'w/will', payload: Buffer.from('gone'), qos: 1, retain: true } as const
+    const writer = await Peer.open(ports[0] ?? 0, {
+      clientId: 'w',
+      username: 'writer',
+      properties: KEEP,
+      will: { ...will, properties: { willDelayInterval: 1 } },
+    })
+    await writer.cut()
+    const port = await restarted(MAY)
+    const reader = await Peer.open(port, { clientId: 'r', username: 'reader' })
+    await reader.subscribe('w/will')
+    await reader.next('PUBLISH')
+    await reader.leave()
+    expect(await shown(port)).toEqual(['w/will'])
+    twins.write('acl', MAY_NOT)
+    await twins.reload()
+    expect(await shown(port)).toEqual([])
+  })
+
+  test('of a message at QoS 2 that is released afterwards', async () => {
+    twins.write('acl', MAY)
+    const { ports } = await twins.startOurs(KEPT)
+    const who = { clientId: 'w', username: 'writer', properties: KEEP }
+    const writer = await Peer.open(ports[0] ?? 0, who)
+    const packetId = writer.publish({ topic: 'w/2', payload: 'x', qos: 2, retain: true })
+    await writer.next('PUBREC')
+    await writer.cut()
+    const port = await restarted(MAY)
+    const back = await Peer.open(port, { ...who, cleanStart: false })
+    back.send({ type: 'PUBREL', packetId, reasonCode: 0 })
+    await back.next('PUBCOMP')
+    expect(await shown(port)).toEqual(['w/2'])
+    twins.write('acl', MAY_NOT)
+    await twins.reload()
+    expect(await shown(port)).toEqual([])
+  })
+
   test('what a version left that does not know of it counts for nothing', async () => {
     twins.write('acl', MAY)
     const { ports } = await twins.startOurs(KEPT)

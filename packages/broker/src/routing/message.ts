@@ -49,7 +49,8 @@ export class Message implements FrameParts {
   readonly expiresAt: number
   /** Properties beside expiry and alias; undefined when there are none. */
   readonly properties: PublishProperties | undefined
-  readonly publisher: Session | undefined
+  /** The session that it came from; set later only for one that storage gives back. */
+  publisher: Session | undefined
   /** Not written to storage: its topic is set to be kept in memory. */
   volatile = false
   /** What storage knows of it; shared with its compact form. Undefined: nothing. */

@@ -75,8 +75,9 @@ export function restore(state: StoredState, broker: Restorable): { next: NextIds
     if (session === undefined) leftovers.references.push(record.id)
     else restoreReference(record, session, message(record.message))
   }
-  for (const { session, packetId, message: id } of state.inbound) {
-    sessions.get(session)?.inbound.restore(packetId, id === 0 ? undefined : held(message(id)))
+  for (const { session: number, packetId, message: id } of state.inbound) {
+    const session = sessions.get(number)
+    session?.inbound.restore(packetId, id === 0 ? undefined : from(session, held(message(id))))
   }
   for (const { message: id, clientId, username } of state.retained) {
     const kept = held(message(id))
@@ -84,11 +85,12 @@ export function restore(state: StoredState, broker: Restorable): { next: NextIds
     if (kept !== undefined) broker.retained.restore(kept, source)
   }
   for (const { session, at, delay, message: id } of state.wills) {
-    const owner = sessions.get(session)
-    const will = held(message(id))
+    const known = sessions.get(session)
+    const owner = known ?? endedSession(state, session, broker)
+    const will = from(owner, held(message(id)))
     if (will === undefined) continue
-    if (owner !== undefined) broker.wills.restore(owner, will, at, delay, broker.now)
-    else broker.wills.restore(endedSession(state, session, broker), will, broker.now, 0, broker.now)
+    if (known !== undefined) broker.wills.restore(owner, will, at, delay, broker.now)
+    else broker.wills.restore(owner, will, broker.now, 0, broker.now)
   }
   for (const { id, made } of state.messages.values()) {
     if (id >= next.message) next.message = id + 1
@@ -154,6 +156,12 @@ function groupOf(session: Session, topic: string): SharedGroup | undefined {
 
 function held(message: Message | undefined): Message | undefined {
   if (message !== undefined) message.stored!.holds++
+  return message
+}
+
+/** Whose message it is: of those on their way to others it is not known any more. */
+function from(session: Session, message: Message | undefined): Message | undefined {
+  if (message !== undefined) message.publisher = session
   return message
 }
 
