@@ -333,6 +333,23 @@ describe.skipIf(redisPrograms.length === 0).each(programs)('with $name', ({ path
     })
   })
 
+  test('trim() forgets all that is over and all keys that have expired, however many', async () => {
+    const { url, client } = await newRedis([], path)
+    const engine = newRedisEngine(url)
+    const lease = await publisher(engine)
+    const once = { owner: 'o', digest: 'd', expiresAt: Date.now() + 1_000 }
+    const given = Array.from({ length: 2_500 }, (_, i) => command({ id: `c${i}` }))
+    await Promise.all(given.map((one) => engine.commands.add([one], { ...once, key: one.id })))
+    const ids = await all(engine, lease)
+    const outcomes = Array.from(ids, (id) => ({ id, state: 'acknowledged' as const }))
+    await engine.commands.finish(lease, outcomes, Date.now())
+    const later = Date.now() + 10_000
+    expect(await engine.commands.trim(later, later)).toBe(2_500)
+    // Sessions and counters are left.
+    const left = (await client.keys('*')).map((key) => key.replace(/^\{.*\}:/, ''))
+    expect(left.sort()).toEqual(['commands', 'commands-counts', 'meta', 'sessions'])
+  })
+
   test('a page gives a few large messages at a time', async () => {
     const { url } = await newRedis([], path)
     const engine = newRedisEngine(url)

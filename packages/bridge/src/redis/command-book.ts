@@ -58,10 +58,14 @@ export class CommandBook implements CommandQueue {
 
   async cancel(id: string, owner: string, now: number): Promise<CommandState | undefined> {
     const state = await this.link.run(CANCEL, [id, owner, now], { isDurable: true })
+    // Another of its key may have its turn.
+    this.told()
     return state === null ? undefined : STATES[numberOf(state)]
   }
 
   async claim(lease: Lease, limit: number, now: number): Promise<Claim> {
+    // To Redis, none at most means all.
+    if (limit < 1) return { commands: [] }
     const { session, epoch } = lease
     const args = [session, epoch, this.link.generation, limit, now, this.given.lastOf(lease)]
     const [nextAt, found] = listOf(await this.link.run(CLAIM, args))
@@ -98,9 +102,9 @@ export class CommandBook implements CommandQueue {
 
   async trim(before: number, now: number): Promise<number> {
     for (let gone = 0; ; ) {
-      const some = numberOf(await this.link.run(TRIM_COMMANDS, [before, now, TRIM_AT_ONCE]))
-      gone += some
-      if (some < TRIM_AT_ONCE) return gone
+      const [some, isMore] = listOf(await this.link.run(TRIM_COMMANDS, [before, now, TRIM_AT_ONCE]))
+      gone += numberOf(some)
+      if (isMore !== 1) return gone
     }
   }
 

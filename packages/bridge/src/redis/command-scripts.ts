@@ -286,7 +286,7 @@ redis.call('HDEL', sessions, session)
 /** → numbers of states, and how many commands have each */
 export const COUNTS = new Script('read', ['counts'], `return redis.call('HGETALL', counts)`)
 
-/** before, now, how many at most → how many commands went */
+/** before, now, how many at most of each → how many commands went, and whether there may be more to forget */
 export const TRIM_COMMANDS = new Script(
   'drain',
   ['bodies', 'states', 'over', 'counts', 'once', 'onceExpiring'],
@@ -299,10 +299,11 @@ for _, id in ipairs(ids) do
   redis.call('HDEL', bodies, id)
   redis.call('ZREM', over, id)
 end
-for _, field in ipairs(redis.call('ZRANGEBYSCORE', onceExpiring, '-inf', now, 'LIMIT', 0, most)) do
+local fields = redis.call('ZRANGEBYSCORE', onceExpiring, '-inf', now, 'LIMIT', 0, most)
+for _, field in ipairs(fields) do
   redis.call('HDEL', once, field)
   redis.call('ZREM', onceExpiring, field)
 end
-return #ids
+return { #ids, math.max(#ids, #fields) == most }
 `,
 )
