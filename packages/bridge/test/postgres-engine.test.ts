@@ -25,13 +25,13 @@ import { command, newBroker, until } from './scene.ts'
 const NOW = 1_700_000_000_000
 const LEASE = { owner: 'test', now: NOW, leaseMs: 1e9 }
 
-describe.skipIf(!hasPostgres)('with PostgreSQL', () => {
+describe.skipIf(!hasPostgres)('with PostgreSQL', { timeout: 120_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'pipit-bridge-test-'))
   let server: PostgresServer
   let schemas = 0
   beforeAll(async () => {
     server = await PostgresServer.create()
-  })
+  }, 120_000)
   afterAll(async () => {
     await server.remove()
     rmSync(folder, { recursive: true, force: true })
@@ -245,7 +245,7 @@ describe.skipIf(!hasPostgres)('with PostgreSQL', () => {
     expect(
       messages.filter(({ payload }) => Buffer.from(payload).equals(Buffer.from('meanwhile'))),
     ).toHaveLength(1)
-  }, 120_000)
+  })
 
   describe('a restart', () => {
     test.each(['SIGINT', 'SIGKILL'] as const)(
@@ -291,7 +291,6 @@ describe.skipIf(!hasPostgres)('with PostgreSQL', () => {
         expect(topics.length).toBe(number)
         expect(new Set(topics).size).toBe(number)
       },
-      120_000,
     )
 
     test('who waits for news hears them again afterwards', async () => {
@@ -322,7 +321,7 @@ describe.skipIf(!hasPostgres)('with PostgreSQL', () => {
       onTestFinished(() => server.start())
       const asked = await api.inject({ url: '/v1/messages' })
       expect([asked.statusCode, asked.headers['retry-after']]).toEqual([503, '1'])
-      expect(asked.body).toContain('ECONNREFUSED')
+      expect(asked.json().detail).toMatch(/^the database: /)
       const taken = await api.inject({ method: 'POST', url: '/v1/commands', payload: { topic: 'a' } })
       expect(taken.statusCode).toBe(202)
       expect((await api.inject({ url: '/ready' })).json()).toMatchObject({ messages: 'unavailable' })

@@ -84,7 +84,7 @@ export function addApiOptions(command: Command): Command {
     .option('--jwt-jwks <url>', 'take JWTs signed with a key that is found there')
     .option('--jwt-issuer <name>', 'who has to have issued them')
     .option('--jwt-audience <name>', 'for whom they have to be')
-    .option('--rate <requests>', 'requests a second of each caller', whole(1, 1_000_000))
+    .option('--rate <requests>', 'requests a second of each caller, in each API process', whole(1, 1_000_000))
     .option('--body-limit <bytes>', 'the largest body', whole(1, 268_435_456), 1_048_576)
 }
 

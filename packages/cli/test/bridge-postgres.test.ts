@@ -11,11 +11,11 @@ afterAll(() => processes.end())
 
 const HEADERS = { 'content-type': 'application/json' }
 
-describe.skipIf(!hasPostgres)('pipit bridge with its messages in PostgreSQL', () => {
+describe.skipIf(!hasPostgres)('pipit bridge with its messages in PostgreSQL', { timeout: 120_000 }, () => {
   let server: PostgresServer
   beforeAll(async () => {
     server = await PostgresServer.create()
-  })
+  }, 120_000)
   afterAll(() => server.remove())
 
   /** Sends until what was sent is stored. */
@@ -56,7 +56,7 @@ describe.skipIf(!hasPostgres)('pipit bridge with its messages in PostgreSQL', ()
     expect((await fetch(`${api}/v1/topics/a/b`)).status).toBe(200)
     expect(await bridge.kill('SIGTERM')).toBe(0)
     expect(bridge.stdout + bridge.stderr).not.toContain('s3cret')
-  }, 120_000)
+  })
 
   test('waits for one that is not there yet', async () => {
     const database = `postgres://pipit:s3cret@127.0.0.1:${await freePort()}/x`
