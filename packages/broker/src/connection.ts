@@ -121,14 +121,14 @@ export class Connection extends Sender implements StreamOwner {
     return this.mountedTable
   }
 
-  onChunk(chunk: Uint8Array): void {
+  onChunk(chunk: Uint8Array, length = chunk.length): void {
     if (this.closed) return
-    this.bytesReceived += chunk.length
+    this.bytesReceived += length
     this.lastReceived = this.broker.now()
-    if (this.suspended !== undefined) return this.hold(chunk)
-    this.frames.push(chunk, this.stream.reusesChunks)
+    if (this.suspended !== undefined) return this.hold(chunk.subarray(0, length))
+    this.frames.push(chunk, this.stream.reusesChunks, length)
     if (this.throttle === undefined) this.run()
-    else this.runThrottled(this.throttle, chunk.length)
+    else this.runThrottled(this.throttle, length)
   }
 
   /** Handles a chunk, then does not read for as long as the client is over its rate. */

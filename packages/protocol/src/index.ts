@@ -23,6 +23,7 @@ export {
 export { EMPTY, Reader, variableByteIntegerLength } from './codec/reader.ts'
 export { isReasonCodeOf, REASON_CODES, type ReasonCode, reasonCodeName } from './codec/reason-codes.ts'
 export { RETURN_CODES, reasonCodeForReturnCode, returnCodeFor } from './codec/return-codes.ts'
+export { Slab } from './codec/slab.ts'
 export { TopicAliasOnly } from './codec/topic-alias-only.ts'
 export { decodeUtf8, utf8Length, writeUtf8 } from './codec/utf8.ts'
 export { Writer } from './codec/writer.ts'

@@ -53,7 +53,7 @@ async function pair(): Promise<{ readonly client: Socket; readonly accepted: Soc
 }
 
 interface Collector {
-  add(chunk: Uint8Array): void
+  add(chunk: Uint8Array, length: number): void
   text(): string
   until(text: string): Promise<void>
 }
@@ -62,8 +62,8 @@ function collector(): Collector {
   let text = ''
   let looks: (() => void)[] = []
   return {
-    add: (chunk) => {
-      text += Buffer.from(chunk)
+    add: (chunk, length) => {
+      text += Buffer.from(chunk.subarray(0, length))
       for (const look of looks) look()
     },
     text: () => text,

@@ -11,10 +11,13 @@ interface AcceptedSocket {
 
 /** Goes on with an accepted socket as one that is read into a buffer shared by all (`onread`), and not into one
  *  that is allocated for each chunk: a fifth more messages per CPU second where nothing batches (bench/broker ping0,
- *  ping1). `net.Server` cannot make such sockets, so the handle moves to a second one. `onBytes` gets a chunk
- *  that is only valid while it runs. The listeners of the first socket are gone.
+ *  ping1). `net.Server` cannot make such sockets, so the handle moves to a second one. `onBytes` gets a chunk,
+ *  and how much of it has come, that is only valid while it runs. The listeners of the first socket are gone.
  *  @returns undefined, and nothing has changed, where Node or the socket's state does not allow it */
-export function readLent(socket: Socket, onBytes: (chunk: Uint8Array) => void): Socket | undefined {
+export function readLent(
+  socket: Socket,
+  onBytes: (chunk: Uint8Array, length: number) => void,
+): Socket | undefined {
   const accepted = socket as unknown as AcceptedSocket
   const { _handle: handle, _server: server } = accepted
   // A TLSSocket has a handle of another kind.
@@ -25,7 +28,7 @@ export function readLent(socket: Socket, onBytes: (chunk: Uint8Array) => void): 
   accepted._handle = null
   accepted._server = null
   const callback = (size: number): boolean => {
-    onBytes(SCRATCH.subarray(0, size))
+    onBytes(SCRATCH, size)
     return true
   }
   const options: unknown = { handle, onread: { buffer: SCRATCH, callback } }

@@ -47,7 +47,8 @@ export type Gate = (remoteAddress: string) => string | (() => void)
 
 /** What a stream tells its owner. `onClose` comes once, last, with the error that ended it, if any. */
 export interface StreamOwner {
-  onChunk(chunk: Uint8Array): void
+  /** @param length of the bytes at the front of `chunk` that came; default: all */
+  onChunk(chunk: Uint8Array, length?: number): void
   onDrain(): void
   onClose(error: Error | undefined): void
 }

@@ -77,9 +77,9 @@ class SocketStream implements ByteStream {
 
   /** Reads what comes behind this chunk into a buffer that all connections share. */
   private lend(owner: StreamOwner): void {
-    const lent = readLent(this.socket, (chunk) => {
+    const lent = readLent(this.socket, (chunk, length) => {
       this.reusesChunks = true
-      owner.onChunk(chunk)
+      owner.onChunk(chunk, length)
     })
     if (lent === undefined) return
     this.socket = lent

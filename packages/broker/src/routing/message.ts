@@ -5,6 +5,7 @@ import {
   type PublishProperties,
   type QoS,
   Reader,
+  Slab,
 } from '@pipit/protocol'
 import type { Session } from '../sessions/session.ts'
 import { Delivery } from './delivery.ts'
@@ -164,9 +165,10 @@ export class Message implements FrameParts {
   compact(): Message {
     if (this.bytes.buffer.byteLength < 2 * this.size + 512) return this
     if (this.compacted === undefined) {
-      this.compacted = this.movedTo(Buffer.from(this.bytes.subarray(this.start, this.end)))
+      lasting.copy(this.bytes, this.start, this.end)
+      this.compacted = this.movedTo(lasting.bytes, lasting.start)
       this.compacted.volatile = this.volatile
-      // Its bytes may lie in a pool of Node's: it is compact all the same, and the same message for storage.
+      // Its bytes lie in a block with others that last: it is compact all the same, and the same message for storage.
       this.compacted.compacted = this.compacted
       this.stored ??= new StoredMessage()
       this.compacted.stored = this.stored
@@ -192,11 +194,11 @@ export class Message implements FrameParts {
     return Message.of(topic, bytes, this.qos, retain, properties, this.publisher, now)
   }
 
-  private movedTo(bytes: Uint8Array): Message {
-    const by = this.start
+  private movedTo(bytes: Uint8Array, start: number): Message {
+    const by = this.start - start
     const parts = {
       bytes,
-      start: 0,
+      start,
       idOffset: this.idOffset === 0 ? 0 : this.idOffset - by,
       expiryOffset: this.expiryOffset === 0 ? 0 : this.expiryOffset - by,
       payloadStart: this.payloadStart - by,
@@ -255,6 +257,8 @@ function build(
 }
 
 const reader = new Reader(false)
+/** Where messages are copied to that will stay: what comes and goes does not lie between them. */
+const lasting = new Slab()
 
 /** Finds the parts of a frame that we have encoded. */
 function measure(bytes: Uint8Array, withId: boolean, version: WireVersion): FrameParts {

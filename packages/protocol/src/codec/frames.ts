@@ -1,5 +1,6 @@
 import { FramingError, MalformedPacketError, ProtocolError } from '../errors.ts'
 import { reservedType } from './fields.ts'
+import { Slab } from './slab.ts'
 
 /** The largest packet MQTT can express: a fixed header of 5 bytes and 268,435,455 behind it. */
 export const LARGEST_PACKET = 268435460
@@ -27,6 +28,8 @@ export class Frames {
 
   private chunk: Uint8Array = NOTHING
   private at = 0
+  /** Behind the chunk's last byte. */
+  private limit = 0
   /** The chunk's bytes are only valid until `next` says false. */
   private lent = false
   private held: Uint8Array = NOTHING
@@ -38,13 +41,14 @@ export class Frames {
     this.maximumPacketSize = maximumPacketSize
   }
 
-  /** Hands over the next bytes.
+  /** Hands over the next bytes: those of `chunk` up to `limit`.
    *  @param lent whoever keeps bytes of a packet, or stops before `next` says false, has to call `own` first
    *  @throws Error when `next` has not said false yet: what is left of the chunk before would be lost */
-  push(chunk: Uint8Array, lent = false): void {
-    if (this.at < this.chunk.length) throw new Error('push() before next() said false')
+  push(chunk: Uint8Array, lent = false, limit = chunk.length): void {
+    if (this.at < this.limit) throw new Error('push() before next() said false')
     this.chunk = chunk
     this.at = 0
+    this.limit = limit
     this.lent = lent
   }
 
@@ -52,9 +56,9 @@ export class Frames {
    *  @throws MalformedPacketError on a bad Remaining Length; ProtocolError (0x95) on a packet too large */
   next(): boolean {
     if (this.heldLength > 0) return this.complete()
-    const chunk = this.chunk
+    const { chunk, limit } = this
     const start = this.at
-    const available = chunk.length - start
+    const available = limit - start
     // Type 0 is refused by its first byte: nothing behind it need be awaited.
     if (available > 0 && chunk[start]! < 0x10) throw reservedType()
     if (available < 2) return this.hold(available, 0)
@@ -63,7 +67,7 @@ export class Frames {
     if (remaining > 127) {
       remaining &= 127
       for (let shift = 7; ; shift += 7) {
-        if (offset === chunk.length) return this.hold(available, 0)
+        if (offset === limit) return this.hold(available, 0)
         const c = chunk[offset++]!
         remaining |= (c & 127) << shift
         if (c < 128) {
@@ -75,7 +79,7 @@ export class Frames {
     }
     const end = offset + remaining
     if (end - start > this.maximumPacketSize) throw this.tooLarge(end - start)
-    if (end > chunk.length) return this.hold(available, end - start)
+    if (end > limit) return this.hold(available, end - start)
     this.bytes = chunk
     this.start = start
     this.bodyStart = offset
@@ -92,7 +96,7 @@ export class Frames {
     if (bytes !== this.chunk) return 0
     const size = this.end - start
     let count = 0
-    for (let at = this.at; at + size <= bytes.length; at += size) {
+    for (let at = this.at; at + size <= this.limit; at += size) {
       let i = 0
       while (i < prefix && bytes[at + i] === bytes[start + i]) i++
       if (i < prefix) break
@@ -110,14 +114,16 @@ export class Frames {
     this.lent = false
     const isCurrent = this.bytes === this.chunk
     const from = isCurrent ? this.start : this.at
-    // Not slice(): a Buffer's is a view.
-    this.chunk = new Uint8Array(this.chunk.subarray(from))
-    this.at -= from
+    owned.copy(this.chunk, from, this.limit)
+    const moved = owned.start - from
+    this.chunk = owned.bytes
+    this.at += moved
+    this.limit += moved
     if (!isCurrent) return false
     this.bytes = this.chunk
-    this.start = 0
-    this.bodyStart -= from
-    this.end -= from
+    this.start += moved
+    this.bodyStart += moved
+    this.end += moved
     return true
   }
 
@@ -135,7 +141,7 @@ export class Frames {
     if (available > 0) {
       const size = wanted === 0 ? 8 : Math.min(wanted, Math.max(FIRST_HOLD, available))
       this.held = new Uint8Array(size)
-      this.held.set(this.chunk.subarray(this.at))
+      this.held.set(this.chunk.subarray(this.at, this.limit))
       this.heldLength = available
       this.wanted = wanted
     }
@@ -144,13 +150,13 @@ export class Frames {
 
   private complete(): boolean {
     while (this.wanted === 0) {
-      if (this.at === this.chunk.length) return this.await()
+      if (this.at === this.limit) return this.await()
       const c = (this.held[this.heldLength++] = this.chunk[this.at++]!)
       if (this.heldLength > 1 && c < 128) this.measure(c)
       else if (this.heldLength === 5) throw tooLong()
     }
     const missing = this.wanted - this.heldLength
-    const take = Math.min(missing, this.chunk.length - this.at)
+    const take = Math.min(missing, this.limit - this.at)
     this.grow(this.heldLength + take)
     this.held.set(this.chunk.subarray(this.at, this.at + take), this.heldLength)
     this.at += take
@@ -170,7 +176,7 @@ export class Frames {
   private await(): false {
     this.chunk = NOTHING
     this.bytes = NOTHING
-    this.at = 0
+    this.at = this.limit = 0
     this.lent = false
     return false
   }
@@ -199,6 +205,8 @@ export class Frames {
 }
 
 const NOTHING = new Uint8Array(0)
+/** Where lent chunks are copied to. */
+const owned = new Slab()
 
 function tooLong(): FramingError {
   return new FramingError('Remaining Length: Variable Byte Integer longer than 4 bytes')
