@@ -344,3 +344,29 @@ describe('the rest', () => {
     expect(await said('GET / HTTP/1.1\r\nno header\r\n\r\n')).toMatch(/^HTTP\/1.1 400 .*"status":400/s)
   })
 })
+
+test.each([
+  ['headers', 'POST /v1/commands HTTP/1.1\r\nHost: x\r\nX-Slow: '],
+  [
+    'body',
+    'POST /v1/commands HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{',
+  ],
+])('a request whose %s come little by little is answered with 408, and closed', async (_what, begun) => {
+  const api = await createApi({ engine: newEngine(), requestTimeoutMs: 200 })
+  onTestFinished(() => api.close())
+  const { port } = new URL(await api.listen({ port: 0, host: '127.0.0.1' }))
+  const socket = dial({ port: Number(port), host: '127.0.0.1', allowHalfOpen: true })
+  let answer = ''
+  socket
+    .on('error', () => undefined)
+    .on('data', (chunk) => {
+      answer += String(chunk)
+    })
+  const closed = new Promise((resolve) => socket.once('end', resolve).once('close', resolve))
+  socket.write(begun)
+  const timer = setInterval(() => socket.write('x'), 20)
+  await closed
+  clearInterval(timer)
+  socket.destroy()
+  expect(answer).toMatch(/^HTTP\/1\.1 408 /)
+})

@@ -39,6 +39,8 @@ export interface ApiOptions {
   readonly hooksInside?: boolean
   /** Bytes. Default 1048576. */
   readonly bodyLimit?: number
+  /** How long a request may take to come, its body included, milliseconds. Default 60000. */
+  readonly requestTimeoutMs?: number
   readonly log?: Log
 }
 
@@ -55,7 +57,14 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
     broker: new BrokerLink(options.broker),
     hooksInside: options.hooksInside ?? (options.keys === undefined && options.jwt === undefined),
   }
+  const { requestTimeoutMs = 60_000 } = options
   const app = fastify({
+    // Nobody holds a connection open by sending little by little.
+    requestTimeout: requestTimeoutMs,
+    http: {
+      headersTimeout: requestTimeoutMs,
+      connectionsCheckingInterval: Math.min(requestTimeoutMs, 5_000),
+    },
     bodyLimit: options.bodyLimit ?? 1_048_576,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 65_535 },
