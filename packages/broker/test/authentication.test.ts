@@ -241,6 +241,14 @@ describe('enhanced authentication', () => {
     await wire.settles()
   })
 
+  test('a listener that asks for a prefix asks for it here too: CONNACK 0x87', async () => {
+    const access = { clientIdPrefix: 'dev-' }
+    const { port } = await bench.broker({ access, authenticators: [scram()] })
+    const wire = await bench.open(port)
+    hello(wire, new Scram('user', 'pencil').first)
+    expect((await wire.receive('CONNACK')).reasonCode).toBe(0x87)
+  })
+
   test('guessing is slowed down, by user and address; who is connected is not held up by others', async () => {
     let now = 1_000_000
     const { port } = await bench.broker({ authenticators: [scram()], now: () => now })

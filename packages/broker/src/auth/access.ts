@@ -144,6 +144,13 @@ export class Access implements RuleSource {
     this.watch?.close()
   }
 
+  /** What speaks against a client whoever it is. */
+  refusalOf(clientId: string): string | undefined {
+    const { clientIdPrefix } = this.options
+    if (clientIdPrefix === undefined || clientId.startsWith(clientIdPrefix)) return undefined
+    return 'its client identifier does not begin as it has to'
+  }
+
   /** Decides who a client is.
    *  @param address without its port
    *  @param isLast nobody else is asked afterwards */
@@ -153,10 +160,8 @@ export class Access implements RuleSource {
     tls: TlsPeer | undefined,
     isLast: boolean,
   ): Promise<Login> {
-    const { clientIdPrefix } = this.options
-    if (clientIdPrefix !== undefined && !request.clientId.startsWith(clientIdPrefix)) {
-      return { reasonCode: 0x87, reasonString: 'its client identifier does not begin as it has to' }
-    }
+    const refusal = this.refusalOf(request.clientId)
+    if (refusal !== undefined) return { reasonCode: 0x87, reasonString: refusal }
     if (tls?.username !== undefined) return { reasonCode: 0, username: tls.username }
     const { username, password } = request
     if (username === undefined && password === undefined) {

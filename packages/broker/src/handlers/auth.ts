@@ -20,7 +20,7 @@ export function beginAuthentication(
   const { authenticationMethod: method, authenticationData } = packet.properties ?? {}
   const authenticator = connection.broker.authenticator(method ?? '')
   if (authenticator === undefined) return false
-  const { refusal } = connection.stream.tls ?? {}
+  const refusal = connection.stream.tls?.refusal ?? connection.access?.refusalOf(packet.clientId)
   if (refusal !== undefined) {
     done({ reasonCode: 0x87, reasonString: refusal })
     return true
