@@ -46,7 +46,7 @@ describe('directWrites()', () => {
   })
 
   test('what is no socket of a kernel has none', () => {
-    expect(directWrites(new Socket(), ignore, ignore)).toBeUndefined()
+    expect(directWrites(new Socket(), { taken: ignore, failed: ignore })).toBeUndefined()
   })
 })
 
@@ -60,7 +60,7 @@ interface Ready {
 async function ready(accepted: Socket, client: Socket): Promise<Ready> {
   const taken = Promise.withResolvers<void>()
   const failed = Promise.withResolvers<Error>()
-  const direct = directWrites(accepted, taken.resolve, failed.resolve)!
+  const direct = directWrites(accepted, { taken: taken.resolve, failed: failed.resolve })!
   accepted.write(Buffer.from('first'))
   await once(client, 'data')
   client.removeAllListeners('data')

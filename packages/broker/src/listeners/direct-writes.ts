@@ -16,6 +16,14 @@ interface StreamHandle {
   readonly writeQueueSize: number
 }
 
+/** Who is told what becomes of writes. */
+export interface Writer {
+  /** The kernel has taken all, after a write that it did not take at once. */
+  taken(): void
+  /** Nothing can be written any more. */
+  failed(error: Error): void
+}
+
 /** Node's class of write requests. There is no other way to it than to look at one. */
 let Request: (new () => WriteRequest) | undefined
 /** Goes along with a write, and is not touched by one that the kernel takes at once. */
@@ -28,15 +36,11 @@ export class DirectWrites {
   /** Bytes written and not yet taken by the kernel. */
   pendingBytes = 0
   private readonly handle: StreamHandle
-  private readonly onTaken: () => void
-  private readonly onFailure: (error: Error) => void
+  private readonly writer: Writer
 
-  /** @param onTaken the kernel has taken all, after a write that it did not
-   *  @param onFailure nothing can be written any more */
-  constructor(handle: StreamHandle, onTaken: () => void, onFailure: (error: Error) => void) {
+  constructor(handle: StreamHandle, writer: Writer) {
     this.handle = handle
-    this.onTaken = onTaken
-    this.onFailure = onFailure
+    this.writer = writer
   }
 
   /** Says whether writes can be made so: not before Node has made one itself. */
@@ -50,7 +54,7 @@ export class DirectWrites {
     spare ??= new Request!()
     const status = handle.writeBuffer(spare, bytes)
     if (status !== 0) {
-      this.onFailure(writeError(status))
+      this.writer.failed(writeError(status))
       return true
     }
     if (handle.writeQueueSize === 0) return true
@@ -65,22 +69,18 @@ export class DirectWrites {
     request.oncomplete = (status) => {
       request.buffer = undefined
       this.pendingBytes -= bytes.length
-      if (status < 0) this.onFailure(writeError(status))
-      else if (this.pendingBytes === 0) this.onTaken()
+      if (status < 0) this.writer.failed(writeError(status))
+      else if (this.pendingBytes === 0) this.writer.taken()
     }
   }
 }
 
 /** Direct writes for a plain socket; undefined where this Node has no such handle. */
-export function directWrites(
-  socket: Socket,
-  onTaken: () => void,
-  onFailure: (error: Error) => void,
-): DirectWrites | undefined {
+export function directWrites(socket: Socket, writer: Writer): DirectWrites | undefined {
   const handle = (socket as unknown as { _handle?: Partial<StreamHandle> | null })._handle
   if (typeof handle?.writeBuffer !== 'function' || typeof handle.writeQueueSize !== 'number') return undefined
   if (Request === undefined) watchFirst(handle)
-  return new DirectWrites(handle as StreamHandle, onTaken, onFailure)
+  return new DirectWrites(handle as StreamHandle, writer)
 }
 
 /** Sees what request goes along with the first write that Node itself makes with a handle. */

@@ -85,8 +85,8 @@ export async function openServer(
       report(remoteAddress, admitted)
       return void socket.destroy()
     }
-    // Its stream says so too: a socket may hand its connection over to another one.
-    socket.once('close', admitted)
+    // What is a stream at once tells of its end itself.
+    if (door !== undefined || kind === 'ws') socket.once('close', admitted)
     ready({ socket, remoteAddress, admitted })
   }
   try {

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { type DirectWrites, directWrites } from './direct-writes.ts'
+import { type DirectWrites, directWrites, type Writer } from './direct-writes.ts'
 import { readLent } from './lent-reads.ts'
 import { type Arrival, openServer, type SocketListenOptions } from './server.ts'
 import { destroyLater, whenTaken } from './sockets.ts'
@@ -38,7 +38,7 @@ const ADMITTED = (): void => undefined
 const FIRST_CHUNKS = 2
 
 /** A net.Socket or tls.TLSSocket as a ByteStream. */
-class SocketStream implements ByteStream {
+class SocketStream implements ByteStream, Writer {
   readonly remoteAddress: string
   readonly tls: TlsPeer | undefined
   readonly admitted: () => void
@@ -48,10 +48,6 @@ class SocketStream implements ByteStream {
   private error: Error | undefined
   private owner: StreamOwner | undefined = undefined
   private direct: DirectWrites | undefined = undefined
-  /** TLS never takes bytes at once: each write says when it has. */
-  private readonly written = (): void => {
-    if (this.socket.writableLength === 0) this.owner?.onDrain()
-  }
 
   constructor({ socket, remoteAddress, tls, admitted }: Arrival) {
     this.socket = socket
@@ -66,13 +62,8 @@ class SocketStream implements ByteStream {
       if (this.tls === undefined && ++this.chunks > FIRST_CHUNKS) this.lend(owner)
       owner.onChunk(chunk)
     })
+    if (this.tls === undefined) this.direct = directWrites(this.socket, this)
     this.watch(this.socket, owner)
-    if (this.tls !== undefined) return
-    this.direct = directWrites(
-      this.socket,
-      () => owner.onDrain(),
-      (error) => this.socket.destroy(error),
-    )
   }
 
   /** Reads what comes behind this chunk into a buffer that all connections share. */
@@ -87,7 +78,8 @@ class SocketStream implements ByteStream {
   }
 
   private watch(socket: Socket, owner: StreamOwner): void {
-    socket.on('drain', () => owner.onDrain())
+    // Of direct writes the stream knows nothing.
+    if (this.direct?.isReady !== true) socket.on('drain', () => owner.onDrain())
     socket.on('error', (error: Error) => {
       this.error = error
     })
@@ -106,10 +98,19 @@ class SocketStream implements ByteStream {
     if (socket.destroyed || socket.writableEnded) return true
     if (this.direct?.isReady === true) return this.direct.write(bytes)
     if (this.tls === undefined) socket.write(bytes)
-    else socket.write(bytes, this.written)
+    else socket.write(bytes, () => this.taken())
     if (socket.writableLength === 0) return true
-    if (this.tls === undefined) whenTaken(socket, this.written)
+    if (this.tls === undefined) whenTaken(socket, () => this.taken())
     return false
+  }
+
+  /** All that was written is with the kernel: TLS, too, never takes bytes at once, and each write says when it has. */
+  taken(): void {
+    if (this.socket.writableLength === 0) this.owner?.onDrain()
+  }
+
+  failed(error: Error): void {
+    this.socket.destroy(error)
   }
 
   pause(): void {
