@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import * as module from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { setFlagsFromString } from 'node:v8'
 
 const NEEDED = 24
 const here = dirname(fileURLToPath(import.meta.url))
@@ -27,6 +28,8 @@ async function run() {
     const { main } = await import('../dist/run.js')
     return main(process.argv.slice(2))
   }
+  // As in vitest.config.ts: V8 of Node 24 sometimes aborts where several threads take types off.
+  setFlagsFromString('--wasm-wrapper-tiering-budget=2147483647')
   if (!asked) {
     module.registerHooks({
       resolve: (specifier, context, next) =>
