@@ -153,8 +153,8 @@ class Owner {
     this.stream = stream
   }
 
-  onChunk(chunk: Uint8Array): void {
-    this.chunks.push(Buffer.from(chunk))
+  onChunk(chunk: Uint8Array, length = chunk.length): void {
+    this.chunks.push(Buffer.from(chunk.subarray(0, length)))
     this.changed()
   }
   onDrain(): void {

@@ -34,17 +34,13 @@ export async function listenTcp(
 
 const ADMITTED = (): void => undefined
 
-/** A connection that brings more chunks than this is worth a second socket; one that says CONNECT and goes is not. */
-const FIRST_CHUNKS = 2
-
 /** A net.Socket or tls.TLSSocket as a ByteStream. */
 class SocketStream implements ByteStream, Writer {
   readonly remoteAddress: string
   readonly tls: TlsPeer | undefined
   readonly admitted: () => void
   reusesChunks = false
-  private socket: Socket
-  private chunks = 0
+  private readonly socket: Socket
   private error: Error | undefined
   private owner: StreamOwner | undefined = undefined
   private direct: DirectWrites | undefined = undefined
@@ -58,26 +54,16 @@ class SocketStream implements ByteStream, Writer {
 
   attach(owner: StreamOwner): void {
     this.owner = owner
-    this.socket.on('data', (chunk: Buffer) => {
-      if (this.tls === undefined && ++this.chunks > FIRST_CHUNKS) this.lend(owner)
-      owner.onChunk(chunk)
-    })
-    if (this.tls === undefined) this.direct = directWrites(this.socket, this)
-    this.watch(this.socket, owner)
+    if (this.tls === undefined) {
+      this.direct = directWrites(this.socket, this)
+      this.reusesChunks = readLent(this.socket, (chunk, length) => owner.onChunk(chunk, length))
+    }
+    if (!this.reusesChunks) this.socket.on('data', (chunk: Buffer) => owner.onChunk(chunk))
+    this.watch(owner)
   }
 
-  /** Reads what comes behind this chunk into a buffer that all connections share. */
-  private lend(owner: StreamOwner): void {
-    const lent = readLent(this.socket, (chunk, length) => {
-      this.reusesChunks = true
-      owner.onChunk(chunk, length)
-    })
-    if (lent === undefined) return
-    this.socket = lent
-    this.watch(lent, owner)
-  }
-
-  private watch(socket: Socket, owner: StreamOwner): void {
+  private watch(owner: StreamOwner): void {
+    const { socket } = this
     // Of direct writes the stream knows nothing.
     if (this.direct?.isReady !== true) socket.on('drain', () => owner.onDrain())
     socket.on('error', (error: Error) => {
