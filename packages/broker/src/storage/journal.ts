@@ -53,12 +53,13 @@ const EARLY_POST_GATED = 8192
 const EARLY_POST_BYTES = 524288
 /** Nor when it holds on to so many, most of them settled. */
 const MOST_HELD = 32768
-/** What nobody waits for (that a receiver has a message, or has been sent it) is written within so many milliseconds:
- *  most of it is settled by then, and it is one commit and not one a turn (bench/storage drain, bench/broker offline).
- *  A crash in that time costs no more than one just before: what was acknowledged last is sent again. */
+/** What nobody waits for is written within so many milliseconds, as one commit and not one a turn: that a receiver has
+ *  acknowledged a message; and, when it is not acknowledged after that time either, that it has been sent it
+ *  (bench/state offline). A crash in that time costs no more than one just before: what was acknowledged last is sent
+ *  again. */
 const LAZY_MS = 20
-/** Or once so much of it has gathered. */
-const MOST_LAZY = 16384
+/** So many that were sent do not wait for their acknowledgement any more. */
+const MOST_LAZY = 65536
 /** What has waited for one batch is sent in turns of so many: a millisecond of work. */
 const RELEASED_A_TURN = 8192
 /** Messages of an ended session's queue that are settled in one turn: a millisecond of work. What a crash leaves of
@@ -97,10 +98,13 @@ export class Journal implements BatchEvents {
   private readonly inFlight: number[] = []
   private firstMessage: number
   private firstReference: number
-  /** What is older, and has changed since the last batch. */
+  /** What is older and has been sent at QoS 1, and not acknowledged when this was looked through last. */
   private readonly changed: Delivery[] = []
-  /** For each: its reference then (once another it is settled), and state + 4 * Packet Identifier. */
+  /** For each: its reference then (once another it is settled), and its Packet Identifier. */
   private readonly changes: number[] = []
+  /** How many of them had been sent by then, and when that was. */
+  private due = 0
+  private lookedAt = 0
   private readonly goneMessages = new Run()
   private readonly goneReferences = new Run()
   /** How many of both are not settled. */
@@ -235,6 +239,8 @@ export class Journal implements BatchEvents {
   async close(): Promise<void> {
     if (this.sink === undefined) return
     while (this.leaving.length > 0) this.settleSome()
+    this.due = this.changed.length
+    this.lookedAt = 0
     this.post()
     await this.sink.close()
   }
@@ -246,11 +252,8 @@ export class Journal implements BatchEvents {
 
   /** Says whether the batch under way has nothing in it. */
   private get isEmpty(): boolean {
-    return this.batch.count === 0 && this.unwritten === 0 && !this.hasLazy
-  }
-
-  private get hasLazy(): boolean {
-    return this.changed.length > 0 || this.goneReferences.size > 0 || this.goneMessages.size > 0
+    const { batch, unwritten, goneReferences, goneMessages } = this
+    return batch.count === 0 && unwritten === 0 && goneReferences.size === 0 && goneMessages.size === 0
   }
 
   private hold(held: Held): void {
@@ -356,11 +359,18 @@ export class Journal implements BatchEvents {
     const { reference } = delivery
     if (reference === 0) return
     const index = reference - this.firstReference
-    if (index < 0) {
+    if (index >= 0) {
+      this.inFlight[index] = state + 4 * packetId
+      this.record()
+    } else if (state === AWAITING_PUBACK && this.gated) {
       this.changed.push(delivery)
-      this.changes.push(reference, state + 4 * packetId)
-    } else this.inFlight[index] = state + 4 * packetId
-    this.recordLazily()
+      this.changes.push(reference, packetId)
+      if (this.changed.length >= MOST_LAZY) this.due = this.changed.length
+      this.recordLazily()
+    } else {
+      this.batch.updateReference(reference, state, packetId)
+      this.record()
+    }
   }
 
   /** A message is acknowledged, dropped or expired: this session needs it no more. */
@@ -483,7 +493,7 @@ export class Journal implements BatchEvents {
   /** For what nobody waits for. */
   private recordLazily(): void {
     this.records++
-    if (this.intervalMs > 0 || this.changed.length >= MOST_LAZY) this.record()
+    if (this.intervalMs > 0) this.record()
     else this.timer ??= setTimeout(this.post, LAZY_MS)
   }
 
@@ -511,11 +521,12 @@ export class Journal implements BatchEvents {
     this.timer = undefined
     if (this.sink === undefined) return
     const begun = performance.now()
-    this.encode()
+    this.encode(begun)
     if (this.batch.count > 0) {
       this.underWay.push(this.current, this.nextMessage - 1)
       this.sink.write(this.batch.take(), this.current++)
     } else this.releaseSettled()
+    if (this.changed.length > 0) this.timer ??= setTimeout(this.post, LAZY_MS)
     this.longestMs = Math.max(this.longestMs, performance.now() - begun)
   }
 
@@ -527,8 +538,9 @@ export class Journal implements BatchEvents {
     this.release()
   }
 
-  /** Puts messages and references into the batch that are still needed. */
-  private encode(): void {
+  /** Puts messages and references into the batch that are still needed.
+   *  @param now milliseconds, of the same clock each time */
+  private encode(now: number): void {
     const { batch, messages, references } = this
     if (this.unwritten > 0) {
       for (const message of messages) if (message !== undefined) batch.putMessage(recordOf(message))
@@ -549,23 +561,26 @@ export class Journal implements BatchEvents {
         })
       }
     }
-    this.encodeLazy()
+    if (now - this.lookedAt >= LAZY_MS || this.due >= MOST_LAZY) this.encodeSent(now)
+    this.goneReferences.giveTo((first, last) => batch.deleteReference(first, last))
+    this.goneMessages.giveTo((first, last) => batch.deleteMessage(first, last))
     messages.length = references.length = this.referring.length = this.inFlight.length = 0
     this.firstMessage = this.nextMessage
     this.firstReference = this.nextReference
     this.unwritten = this.unwrittenBytes = 0
   }
 
-  private encodeLazy(): void {
-    const { batch, changed, changes } = this
-    for (let i = 0; i < changed.length; i++) {
+  private encodeSent(now: number): void {
+    const { batch, changed, changes, due } = this
+    for (let i = 0; i < due; i++) {
       const reference = changes[2 * i]!
-      const change = changes[2 * i + 1]!
-      if (changed[i]!.reference === reference) batch.updateReference(reference, change & 3, change >> 2)
+      if (changed[i]!.reference === reference)
+        batch.updateReference(reference, AWAITING_PUBACK, changes[2 * i + 1]!)
     }
-    changed.length = changes.length = 0
-    this.goneReferences.giveTo((first, last) => batch.deleteReference(first, last))
-    this.goneMessages.giveTo((first, last) => batch.deleteMessage(first, last))
+    changed.splice(0, due)
+    changes.splice(0, 2 * due)
+    this.due = changed.length
+    this.lookedAt = now
   }
 }
 
