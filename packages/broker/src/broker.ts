@@ -79,6 +79,7 @@ export class Broker implements RegistryHost {
   readonly queueTotals = { messages: 0, bytes: 0, inflightBytes: 0 }
   overflowPolicy: OverflowPolicy
   readonly hooks: HookRunner
+  private someHaveRights = false
   readonly permissions: Permissions
   readonly door: Doorkeeper
   readonly notices: Notices
@@ -225,11 +226,18 @@ export class Broker implements RegistryHost {
   /** Forgets who may do what: the rules have changed. */
   rulesChanged(): void {
     this.permissions.changed()
-    const limited = this.hooks.decides || this.door.decides
+    const limited = this.hooks.decides || this.door.decides || this.someHaveRights
     this.router.mayReceive = limited
       ? (session, topic) => this.permissions.mayReceive(session, topic)
       : undefined
     this.router.changed()
+  }
+
+  /** A client has come in with rules of its own: from now on everybody is asked about. */
+  rightsGiven(): void {
+    if (this.someHaveRights) return
+    this.someHaveRights = true
+    if (!this.decidesPublishing) this.rulesChanged()
   }
 
   /** True when someone decides who may publish what. */
@@ -303,8 +311,8 @@ export class Broker implements RegistryHost {
 
   /** Takes streams from a listener of one's own. */
   readonly accepting: Accept = (stream) => {
-    const connection = this.acceptFrom(stream, undefined, NO_RULES)
     const admitted = this.gate(stream.remoteAddress)
+    const connection = this.acceptFrom(stream, undefined, NO_RULES)
     if (typeof admitted === 'string') connection.destroy(admitted)
     else admitted()
     return connection

@@ -498,6 +498,38 @@ describe('a service that is asked', () => {
     expect(asked).toEqual(['/auth x right', '/acl ann yes', '/acl ann no', '/acl ann no', '/auth x wrong'])
   })
 
+  test('what it is asked again about a filter behind a mount point is the same', async () => {
+    const waiting: { readonly topic: string; readonly answer: () => void }[] = []
+    let wake = (): void => undefined
+    const authorize = (_: unknown, action: string, topic: string): boolean | Promise<boolean> => {
+      if (action !== 'subscribe') return true
+      return new Promise((resolve) => {
+        waiting.push({ topic, answer: () => resolve(true) })
+        wake()
+      })
+    }
+    const asked = async (count: number): Promise<void> => {
+      while (waiting.length < count) {
+        await new Promise<void>((resolve) => {
+          wake = resolve
+        })
+      }
+    }
+    const { broker } = await bench.broker({ authorize })
+    const { port } = await broker.listen({ port: 0, mountPoint: 'house/' })
+    const wire = await bench.connect(port, { clientId: 'c' })
+    const subscribed = wire.subscribe('a')
+    await asked(1)
+    broker.rulesChanged()
+    waiting[0]?.answer()
+    await asked(2)
+    waiting[1]?.answer()
+    expect((await subscribed).reasonCodes).toEqual([0])
+    expect(waiting.map(({ topic }) => topic)).toEqual(['house/a', 'house/a'])
+    wire.publish('a', 'x')
+    expect((await wire.receive('PUBLISH')).topic).toBe('a')
+  })
+
   test('what it was saying while rules changed does not count', async () => {
     const waiting: Answer[] = []
     let wake = (): void => undefined

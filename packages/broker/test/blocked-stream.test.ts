@@ -74,6 +74,14 @@ test.each([1, 2] as const)(
   },
 )
 
+test('an own stream counts once for connectionsPerAddress', async () => {
+  const broker = new Broker({ limits: { connectionsPerAddress: 1 } })
+  onTestFinished(() => broker.close())
+  const streams = ['first', 'second'].map((clientId) => new LateStream(broker, clientId))
+  await turn()
+  expect(streams.map(({ received }) => received.map(({ type }) => type))).toEqual([['CONNACK'], []])
+})
+
 test('what is on its way and the DISCONNECT behind it go out before a busy stream ends', async () => {
   const broker = new Broker()
   onTestFinished(() => broker.close())

@@ -49,6 +49,40 @@ test('rules that change count for it at once', async () => {
   expect(await codeOf(publisher, 'roam/1')).toBe(0x10)
 })
 
+test('what one client may do is not what another may, when a hook gives them rules', async () => {
+  const authenticate = ({ username }: { readonly username?: string | undefined }) =>
+    username === 'limited'
+      ? { reasonCode: 0 as const, acl: ['write roam/#', 'read roam/1'] }
+      : { reasonCode: 0 as const }
+  const { port } = await bench.broker({ authenticate })
+  const free = await bench.connect(port, { clientId: 'f', username: 'free' })
+  await roam(free)
+  const limited = await bench.connect(port, { clientId: 'l', username: 'limited' })
+  for (let round = 0; round < 3; round++) expect(await codeOf(free, 'other')).toBe(0x10)
+  await roam(limited)
+  expect(await codeOf(limited, 'other')).toBe(0x87)
+  expect(await codeOf(free, 'other')).toBe(0x10)
+  // And it gets only what it may read.
+  await limited.subscribe('#')
+  free.publish('roam/2', 'no')
+  free.publish('roam/1', 'yes')
+  expect((await limited.receive('PUBLISH')).topic).toBe('roam/1')
+})
+
+test('a hook that answers later is asked once for a message, however many topics went before', async () => {
+  let asked = 0
+  const authorize = (_client: unknown, _action: unknown, topic: string): boolean | Promise<boolean> => {
+    if (topic !== 'slow') return true
+    asked++
+    return Promise.resolve(true)
+  }
+  const { port } = await bench.broker({ authorize })
+  const publisher = await bench.connect(port, { clientId: 'p' })
+  await roam(publisher)
+  expect(await codeOf(publisher, 'slow')).toBe(0x10)
+  expect(asked).toBe(1)
+})
+
 async function roam(publisher: Wire): Promise<void> {
   for (let round = 0; round < 2; round++) {
     for (const topic of TOPICS) expect(await codeOf(publisher, topic)).toBe(0x10)

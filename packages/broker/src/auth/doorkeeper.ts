@@ -137,6 +137,7 @@ export class Doorkeeper {
   admit(connection: Connection, session: Session, rights: Rights | undefined): void {
     session.rights = rights
     session.isTrusted = connection.stream.isTrusted === true
+    if (rights !== undefined) this.broker.rightsGiven()
     this.broker.permissions.forget(session)
   }
 

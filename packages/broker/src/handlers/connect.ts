@@ -66,8 +66,8 @@ function decide(connection: Connection, packet: Connect, result: AuthenticationR
   }
   const { will } = packet
   const { permissions, decidesPublishing } = connection.broker
-  const asked =
-    will === undefined || !decidesPublishing || permissions.allowPublish(newcomer.rights, client, will.topic)
+  const isOpen = !decidesPublishing && newcomer.rights === undefined
+  const asked = will === undefined || isOpen || permissions.allowPublish(newcomer.rights, client, will.topic)
   const work = isPromise(asked) ? asked.then(letIn) : letIn(asked)
   if (work !== undefined) connection.suspend(work)
 }

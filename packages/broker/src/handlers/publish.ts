@@ -141,12 +141,12 @@ function forwardToMany(
 /** Checks a topic that this connection has not published to lately, and remembers what came of it. */
 function learn(connection: Connection, start: number, end: number): TopicEntry {
   const { broker, frames } = connection
+  if (broker.decidesPublishing) connection.topics.stay()
   const hash = hashOf(frames.bytes, start, end - start)
   const known = broker.router.known(frames.bytes, start, end - start, hash)
   if (known !== undefined) {
     // Where nobody decides, what may be published does not depend on the client.
-    if (connection.topics.isRoaming && !broker.decidesPublishing)
-      return (known.anyones ??= new TopicEntry(known.bytes, known, false, -1))
+    if (connection.topics.isRoaming) return (known.anyones ??= new TopicEntry(known.bytes, known, false, -1))
     const entry = new TopicEntry(known.bytes, known, false, -1, sampleOf(frames.bytes, start, end - start))
     connection.topics.add(entry)
     return entry

@@ -26,7 +26,7 @@ export function handleSubscribe(connection: Connection, session: Session, said: 
   connection.suspend(
     answers.then((codes) => {
       // The rules that were asked may be no longer in force.
-      if (permissions.generation !== generation) handleSubscribe(connection, session, packet)
+      if (permissions.generation !== generation) handleSubscribe(connection, session, said)
       else grant(connection, session, packet, codes)
     }),
   )

@@ -3,6 +3,8 @@ import { getSystemErrorName } from 'node:util'
 
 /** A write that the kernel has not taken whole, as Node's stream handles know it. */
 interface WriteRequest {
+  /** -1 until a write has taken it for its own. */
+  getAsyncId(): number
   oncomplete: (status: number) => void
   /** Kept until then: the handle points into it. */
   buffer: Uint8Array | undefined
@@ -12,8 +14,6 @@ interface WriteRequest {
 interface StreamHandle {
   /** @returns 0, or the number of an error */
   writeBuffer(request: object, bytes: Uint8Array): number
-  /** Bytes that the kernel has not taken. */
-  readonly writeQueueSize: number
 }
 
 /** Who is told what becomes of writes. */
@@ -57,7 +57,9 @@ export class DirectWrites {
       this.writer.failed(writeError(status))
       return true
     }
-    if (handle.writeQueueSize === 0) return true
+    // An empty queue would not say it: what was left over may have gone a moment later, and the request is in use
+    // until that has been told.
+    if (spare.getAsyncId() === -1) return true
     this.await(spare, bytes)
     spare = undefined
     return false
@@ -78,7 +80,7 @@ export class DirectWrites {
 /** Direct writes for a plain socket; undefined where this Node has no such handle. */
 export function directWrites(socket: Socket, writer: Writer): DirectWrites | undefined {
   const handle = (socket as unknown as { _handle?: Partial<StreamHandle> | null })._handle
-  if (typeof handle?.writeBuffer !== 'function' || typeof handle.writeQueueSize !== 'number') return undefined
+  if (typeof handle?.writeBuffer !== 'function') return undefined
   if (Request === undefined) watchFirst(handle)
   return new DirectWrites(handle as StreamHandle, writer)
 }
@@ -87,7 +89,9 @@ export function directWrites(socket: Socket, writer: Writer): DirectWrites | und
 function watchFirst(handle: Partial<StreamHandle>): void {
   handle.writeBuffer = (request, bytes) => {
     delete handle.writeBuffer
-    Request = request.constructor as new () => WriteRequest
+    if (typeof (request as Partial<WriteRequest>).getAsyncId === 'function') {
+      Request = request.constructor as new () => WriteRequest
+    }
     return handle.writeBuffer!(request, bytes)
   }
 }

@@ -72,7 +72,7 @@ export class Mount {
 export function mountPointFault(prefix: string): string | undefined {
   const takes = 'it takes the beginning of a topic, such as house/'
   if (hasWildcard(prefix) || prefix.includes('\0')) return `has a wildcard or a zero in it; ${takes}`
-  if (prefix.startsWith('$share/')) return `is no topic: $share/ names shared subscriptions; ${takes}`
+  if (/^\$share(\/|$)/.test(prefix)) return `is no topic: $share/ names shared subscriptions; ${takes}`
   return Buffer.byteLength(prefix) < LONGEST ? undefined : `is too long; ${takes}`
 }
 

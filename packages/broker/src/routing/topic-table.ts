@@ -40,6 +40,11 @@ export class TopicTable {
     return this.missed > ROAMS_AFTER
   }
 
+  /** What was decided for this client has to be found again: it does not roam. */
+  stay(): void {
+    this.missed = 0
+  }
+
   find(bytes: Uint8Array, start: number, length: number): TopicEntry | undefined {
     if (this.missed > ROAMS_AFTER) {
       if (++this.missed > ROAMS_AFTER + ROAMS_FOR) this.missed = 0

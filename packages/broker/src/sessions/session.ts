@@ -332,7 +332,11 @@ export class Session {
     const queue = this.waiting
     const kept = this.online ? delivery : compacted(delivery)
     while (this.full(kept.size)) {
-      if (host.overflowPolicy === 'refuse') return false
+      if (host.overflowPolicy === 'refuse') {
+        // Its publisher has been told by now that it is taken, or expects no answer.
+        this.drop(kept, 'queue full')
+        return false
+      }
       if (host.overflowPolicy !== 'drop-oldest' || queue.length === 0) {
         this.drop(kept, 'queue full')
         if (host.overflowPolicy === 'disconnect') this.connection?.disconnect(0x97)

@@ -1,5 +1,5 @@
 /** Bytes of one block. What is kept of it keeps it whole. */
-const BLOCK = 16384
+const BLOCK = 8192
 /** Copies larger than this have bytes of their own. */
 const LARGEST = 2048
 
