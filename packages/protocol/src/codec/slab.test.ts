@@ -17,5 +17,5 @@ it('Slab keeps every copy, whatever its size, also when what it was copied from 
     expect(copy.every((byte) => byte === fill)).toBe(true)
   }
   // Blocks are shared: there are far fewer than copies.
-  expect(new Set(copies.filter(({ size }) => size < 2048).map(({ bytes }) => bytes)).size).toBeLessThan(15)
+  expect(new Set(copies.filter(({ size }) => size < 2048).map(({ bytes }) => bytes)).size).toBeLessThan(30)
 })
