@@ -6,7 +6,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 interface Figures {
   readonly scenario: string
   readonly machine: string
-  readonly medians: Readonly<Record<string, number>>
+  /** Null: that broker could not do it. */
+  readonly medians: Readonly<Record<string, number | null>>
 }
 
 interface Bar {
@@ -53,13 +54,13 @@ function drawn(all: readonly Figures[]): string {
 }
 
 /** What is drawn of a scenario, each beside the better Mosquitto. */
-function barsOf(medians: Readonly<Record<string, number>>): Bar[] {
+function barsOf(medians: Figures['medians']): Bar[] {
   const best = Math.max(
-    ...Object.entries(medians).flatMap(([name, rate]) => (name.startsWith('mosquitto') ? [rate] : [])),
+    ...Object.entries(medians).flatMap(([name, rate]) => (name.startsWith('mosquitto') ? [rate ?? 0] : [])),
   )
   return Object.keys(COLOURS).flatMap((name) => {
     const rate = medians[name]
-    return rate === undefined ? [] : [{ name, ratio: rate / best }]
+    return rate === undefined || rate === null ? [] : [{ name, ratio: rate / best }]
   })
 }
 
@@ -100,7 +101,7 @@ function legend(): string[] {
 }
 
 function shown(ratio: number): string {
-  return ratio < 10 ? ratio.toFixed(1) : ratio.toFixed(0)
+  return ratio.toFixed(ratio < 0.1 ? 2 : ratio < 10 ? 1 : 0)
 }
 
 function escaped(text: string): string {

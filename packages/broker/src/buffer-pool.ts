@@ -1,6 +1,6 @@
 /** Sizes that are pooled: a connection's output begins small and grows by these steps. */
-const SIZES = [2048, 16384, 65536]
-const KEEP = [2048, 512, 128]
+const SIZES = [2048, 16384, 65536, 262144]
+const KEEP = [2048, 512, 128, 32]
 
 /** Buffers used again: a fresh one of 64 kB costs 3 µs, a pooled one nothing (bench/broker p2p0). */
 export class BufferPool {
