@@ -42,6 +42,7 @@ function drawn(all: readonly Figures[]): string {
   const height = TOP + rows.length * ROW + 30
   const parts = [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="12">`,
+    '<title>Messages per broker CPU second beside Mosquitto</title>',
     `<rect width="${WIDTH}" height="${height}" fill="#fff"/>`,
     `<text x="16" y="22" font-size="15" font-weight="bold">Messages per broker CPU second, Mosquitto = 1</text>`,
     `<text x="16" y="40" fill="#555">${escaped(all[0]?.machine ?? '')}</text>`,
