@@ -29,8 +29,8 @@ let Request: (new () => WriteRequest) | undefined
 /** Goes along with a write, and is not touched by one that the kernel takes at once. */
 let spare: WriteRequest | undefined
 
-/** Writes to a socket's handle and not through its stream, whose objects and ticks for each write are 2 µs: a tenth
- *  of what a message costs where nothing batches (bench/broker ping1, fan1000-one). Where the stream still has
+/** Writes to a socket's handle and not through its stream, whose objects and ticks for each write are
+ *  much of what a message costs where nothing batches (bench/broker ping1, fan1000-one). Where the stream still has
  *  something to write, order is kept: both come to the same queue. */
 export class DirectWrites {
   /** Bytes written and not yet taken by the kernel. */

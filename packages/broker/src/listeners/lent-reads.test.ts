@@ -1,6 +1,7 @@
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import type { Socket } from 'node:net'
+import { describe, expect, test } from 'vitest'
+import { pair } from '../../test/socket-pair.ts'
 import { readLent } from './lent-reads.ts'
 
 describe('readLent()', () => {
@@ -36,20 +37,6 @@ describe('readLent()', () => {
     expect(readLent(accepted, () => {})).toBe(false)
   })
 })
-
-async function pair(): Promise<{ readonly client: Socket; readonly accepted: Socket }> {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const client = connect((server.address() as AddressInfo).port, '127.0.0.1')
-  const [accepted] = (await once(server, 'connection')) as [Socket]
-  onTestFinished(() => {
-    client.destroy()
-    accepted.destroy()
-    server.close()
-  })
-  return { client, accepted }
-}
 
 interface Collector {
   add(chunk: Uint8Array, length: number): void
