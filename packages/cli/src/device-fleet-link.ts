@@ -43,7 +43,13 @@ export class LossyLink {
     await this.carried(up, SYN_BYTES, signal)
     const socket = await opened(url, this.tls, signal)
     // TCP's handshake, and that of TLS 1.3, take a round trip each.
+    // The broker may be killed meanwhile.
+    let failure: Error | undefined
+    socket.once('error', (error) => {
+      failure = error
+    })
     await pause(conditions.latency * (this.tls === undefined ? 1 : 3), signal)
+    if (failure !== undefined) throw failure
     this.stream = new LossyStream(new NodeStream(socket), this.counted(up), this.counted(down))
     return this.stream
   }
